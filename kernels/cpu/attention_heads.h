@@ -1,0 +1,77 @@
+/* What both directions of attention share: the list of (sequence, head) tasks, longest first, and where a task's data
+ * lies. */
+#ifndef CT_KERNELS_CPU_ATTENTION_HEADS_H
+#define CT_KERNELS_CPU_ATTENTION_HEADS_H
+
+#include <omp.h>
+
+#include "kernels/cpu/keep.h"
+#include "kernels/cpu/pack.h"
+
+/* Queries of one sequence are taken in blocks of this many: a multiple of the register blocks' rows; with 512 keys
+ * the scores of a block are 96 KiB. */
+#define CT_QUERY_BLOCK 48
+
+typedef struct ct_heads {
+    ct_tensor qkv, offsets, row_of;
+    int64_t heads, size; /* A, E */
+    float scale, p;
+    bool causal;
+    ct_rng_key key;
+} ct_heads;
+
+/* One head of one sequence. */
+typedef struct ct_head {
+    const float *q, *k, *v; /* their first rows, ld apart */
+    int64_t ld, from, length, size, column; /* column of the head in out */
+    uint32_t row, head;
+} ct_head;
+
+static inline ct_head ct_head_of(const ct_heads *h, int64_t sequence, int64_t head) {
+    const int32_t *offsets = ct_ints(h->offsets);
+    const int64_t from = offsets[sequence], block = h->heads * h->size, column = head * h->size;
+    const float *q = ct_row(h->qkv, from) + column;
+    return (ct_head){.q = q,
+                     .k = q + block,
+                     .v = q + 2 * block,
+                     .ld = h->qkv.ld,
+                     .from = from,
+                     .length = offsets[sequence + 1] - from,
+                     .size = h->size,
+                     .column = column,
+                     .row = h->row_of.data ? (uint32_t)ct_ints(h->row_of)[sequence] : (uint32_t)sequence,
+                     .head = (uint32_t)head};
+}
+
+/* Scratch for ct_heads_order. */
+static inline ct_status ct_heads_order_take(ct_kctx *ctx, int64_t sequences, int64_t max_length, int32_t **order,
+                                            int32_t **begin) {
+    CT_CHECK(ct_scratch_take(ctx, (size_t)sequences, sizeof **order, (void **)order));
+    return ct_scratch_take(ctx, (size_t)max_length + 2, sizeof **begin, (void **)begin);
+}
+
+/* Sequences by falling length (a counting sort): threads that take tasks from this list in turn end together. */
+static inline void ct_heads_order(int32_t *order, int32_t *begin, ct_tensor offsets, int64_t sequences,
+                                  int64_t max_length) {
+    const int32_t *at = ct_ints(offsets);
+    memset(begin, 0, ((size_t)max_length + 2) * sizeof *begin);
+    for (int64_t n = 0; n < sequences; n++) begin[max_length - (at[n + 1] - at[n]) + 1]++;
+    for (int64_t i = 0; i < max_length; i++) begin[i + 1] += begin[i];
+    for (int64_t n = 0; n < sequences; n++) order[begin[max_length - (at[n + 1] - at[n])]++] = (int32_t)n;
+}
+
+/* Keys that a block of queries sees, and that one of its queries sees. */
+static inline int64_t ct_block_keys(const ct_heads *h, const ct_head *head, int64_t query, int64_t queries) {
+    return h->causal ? query + queries : head->length;
+}
+static inline int64_t ct_query_keys(const ct_heads *h, const ct_head *head, int64_t query) {
+    return h->causal ? query + 1 : head->length;
+}
+
+/* Rows of tokens that belong to no sequence. */
+static inline void ct_zero_nobody(ct_tensor t, ct_tensor offsets) {
+    const int64_t owned = offsets.rows > 0 ? ct_ints(offsets)[offsets.rows - 1] : 0;
+    for (int64_t row = owned; row < t.rows; row++) memset(ct_row(t, row), 0, (size_t)t.cols * sizeof(float));
+}
+
+#endif
