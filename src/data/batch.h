@@ -1,0 +1,105 @@
+/* Batches: what a step, or an encoding pass, hands to the device. Plain arrays of i32 and f32 that the host filled,
+ * with everything the host knows better than the device: packing, sorted unique rows, masks, logQ.
+ *
+ * Sizes are capped by the plan (ct_batch_caps); all arrays of a ct_batch lie in one block that its creator allocates
+ * once, so that a batch travels to the device in one copy and filling it allocates nothing. */
+#ifndef CT_DATA_BATCH_H
+#define CT_DATA_BATCH_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "data/dataset.h"
+
+/* For the backward of a lookup: the unique rows, ascending, and which row of the gradient each entry fed. */
+typedef struct ct_segments {
+    int32_t n_unique;
+    int32_t *rows;      /* [n_unique] */
+    int32_t *seg_begin; /* [n_unique + 1] */
+    int32_t *seg_row;   /* [number of entries] */
+} ct_segments;
+
+/* Packed token sequences: [CLS] text [SEP] for a Transformer, the bare text for a CNN (a row may then be empty). */
+typedef struct ct_token_pack {
+    int32_t n_rows, n_tokens;
+    int32_t n_padded;   /* n_tokens rounded up to data.bucket; tail entries are [PAD], position 0, row n_rows */
+    int32_t max_length;
+    int32_t *ids, *pos; /* [n_padded] */
+    int32_t *row;       /* [n_padded]: global row of the sequence (dropout counter), n_rows + row0 in the tail */
+    int32_t *offsets;   /* [n_rows + 1] */
+    int32_t *row_of;    /* [n_rows]: global row number of each sequence */
+    ct_segments by_id, by_pos; /* training only; the tail belongs to none */
+} ct_token_pack;
+
+/* Bags of rows of one id table: empty where the id is unknown, hidden, or the history is empty. */
+typedef struct ct_bag {
+    int32_t n_rows, n_entries;
+    int32_t *offsets; /* [n_rows + 1] */
+    int32_t *ids;     /* [n_entries] */
+    float *scale;     /* [n_rows]: 1 / entries, 0 for an empty bag */
+} ct_bag;
+
+/* n_rows users as they stood at some moment. */
+typedef struct ct_user_side {
+    int32_t n_rows;
+    ct_token_pack text;
+    int32_t *platform;       /* [n_rows] */
+    ct_segments by_platform; /* training only */
+    ct_bag person;           /* at most one entry a row: user_person */
+    ct_bag history;          /* item_entity of the latest items */
+} ct_user_side;
+
+/* n_rows distinct items. */
+typedef struct ct_item_side {
+    int32_t n_rows;
+    ct_token_pack text;
+    int32_t *platform;       /* [n_rows] */
+    ct_segments by_platform;
+    ct_bag entity;           /* at most one entry a row: item_entity */
+    int32_t *item;           /* [n_rows]: global item number, ascending */
+} ct_item_side;
+
+/* The unique rows of an id table over all bags that read it, and per bag the segments over that same list. */
+typedef struct ct_table_rows {
+    int32_t n_unique;
+    int32_t *rows; /* [n_unique] ascending */
+} ct_table_rows;
+
+typedef struct ct_batch {
+    int64_t step;
+    int32_t n_pairs;
+    ct_user_side users;      /* one row a pair */
+    ct_item_side items;      /* an item that stands twice is encoded once */
+    int32_t *pos;            /* [n_pairs]: the pair's item, a row of items */
+    float *weight;           /* [n_pairs]: inter_weight */
+    int32_t *mask_begin;     /* [n_pairs + 1] */
+    int32_t *mask_col;       /* items of the batch that the pair's user has in training (any platform of the person, by
+                                entity), ascending; pos among them */
+    float *item_logq;        /* [items.n_rows]: log of the item's share of the training pairs as they are sampled */
+    float *user_logq;        /* [n_pairs] */
+    ct_table_rows person_rows, entity_rows;
+    ct_segments person_seg;  /* rows unused: by person_rows */
+    ct_segments entity_seg, history_seg; /* both by entity_rows */
+    int32_t *platform_pairs; /* [n_platforms]: pairs of each platform */
+
+    void *block;             /* the one allocation */
+    size_t block_bytes;
+} ct_batch;
+
+/* The most that a batch can hold. */
+typedef struct ct_batch_caps {
+    int32_t pairs, items;             /* rows a side */
+    int32_t user_tokens, item_tokens; /* packed, a row: [CLS] and [SEP] counted */
+    int32_t history;                  /* entries a row of the history bag */
+    int32_t bucket, n_platforms;
+    int64_t mask_entries;             /* all rows together */
+    bool training;                    /* segments, masks and pairs are wanted */
+} ct_batch_caps;
+
+/* Carves a batch with room for caps; frees with ct_batch_free. */
+ct_status ct_batch_create(ct_batch *batch, const ct_batch_caps *caps, ct_error *err);
+void ct_batch_free(ct_batch *batch);
+/* Every count at its cap and indices in range (0): what the dry run plans with. */
+void ct_batch_fill_caps(ct_batch *batch, const ct_batch_caps *caps);
+
+#endif

@@ -1,0 +1,394 @@
+/* Fills batches from the dataset: packs texts, bags ids, and for training adds pairs, masks, logQ and segments. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "data/batcher.h"
+#include "data/history.h"
+
+/* Apart in the counter of the id_dropout stream. */
+enum { HIDE_PERSON, HIDE_HISTORY, HIDE_ITEM };
+
+struct ct_batcher {
+    const ct_dataset *data; /* borrowed for the batcher's life, as are the other four */
+    const ct_split *split;
+    const ct_sampler *sampler; /* NULL: encoding only */
+    const ct_config *config;
+    ct_user_text *text;
+    ct_special_tokens special;
+    int32_t user_limit, item_limit; /* most tokens of a row without [CLS] and [SEP]; 0: no text */
+    int32_t history;                /* entries of the history bag; 0: none */
+    bool *person_known, *entity_known; /* with a training interaction: the others' id vectors were never trained */
+    int64_t *latest;                /* [history] */
+    ct_token_buffer tokens;         /* of ct_batcher_text */
+    /* training only */
+    int32_t max_pairs, max_items;
+    ct_pair *pairs;
+    ct__sorter sorter;
+    ct__known known;
+};
+
+static int32_t specials_of(const ct_config_encoder *encoder) { return encoder->kind == CT_ENCODER_TRANSFORMER ? 2 : 0; }
+
+static ct_status check_range(const char *key, int64_t found, int64_t least, int64_t most, ct_error *err) {
+    if (found >= least && found <= most) return CT_OK;
+    return ct_fail(err, CT_ERR_CONFIG, "%s: found %lld, want from %lld to %lld", key, (long long)found,
+                   (long long)least, (long long)most);
+}
+
+static ct_status text_limit(const char *key, const ct_config_encoder *encoder, int64_t tokens, int32_t *limit,
+                            ct_error *err) {
+    *limit = 0;
+    if (encoder->kind == CT_ENCODER_NONE) return CT_OK;
+    const int32_t specials = specials_of(encoder);
+    CT_CHECK(check_range(key, tokens, specials + 1, INT32_MAX, err));
+    *limit = (int32_t)tokens - specials;
+    return CT_OK;
+}
+
+static ct_status mark_known(ct_batcher *b, ct_error *err) {
+    const ct_dataset *data = b->data;
+    CT_CHECK(ct_calloc((size_t)data->n_persons, sizeof(bool), (void **)&b->person_known, err));
+    CT_CHECK(ct_calloc((size_t)data->n_entities, sizeof(bool), (void **)&b->entity_known, err));
+    for (int64_t u = 0; u < data->n_users; u++) {
+        for (int64_t k = data->inter_begin[u]; k < b->split->train_end[u]; k++) {
+            b->person_known[data->user_person[u]] = true;
+            b->entity_known[data->item_entity[data->inter_item[k]]] = true;
+        }
+    }
+    return CT_OK;
+}
+
+static ct_status prepare_training(ct_batcher *b, ct_error *err) {
+    const ct_batch_caps caps = ct_batcher_train_caps(b);
+    const int64_t entries[] = {(int64_t)caps.pairs * caps.user_tokens, (int64_t)caps.items * caps.item_tokens,
+                               caps.items + (int64_t)caps.pairs * caps.history, caps.pairs};
+    int64_t most = 0;
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) most = entries[i] > most ? entries[i] : most;
+    if (most > INT32_MAX) {
+        return ct_fail(err, CT_ERR_CONFIG, "train.batch: %d pairs make lists of %lld entries, want fewer than 2^31",
+                       caps.pairs, (long long)most);
+    }
+    CT_CHECK(ct_calloc((size_t)caps.pairs, sizeof *b->pairs, (void **)&b->pairs, err));
+    CT_CHECK(ct__sorter_create(&b->sorter, (int32_t)most, err));
+    return ct__known_create(&b->known, b->data, b->split, caps.items, err);
+}
+
+static ct_status set_up(ct_batcher *b, ct_error *err) {
+    const ct_config *config = b->config;
+    const ct_config_model *model = &config->model;
+    CT_CHECK(text_limit("data.max_user_tokens", &model->user, config->data.max_user_tokens, &b->user_limit, err));
+    CT_CHECK(text_limit("data.max_item_tokens", &model->item, config->data.max_item_tokens, &b->item_limit, err));
+    CT_CHECK(check_range("model.id_history", model->id_history, 0, INT32_MAX, err));
+    CT_CHECK(check_range("data.bucket", config->data.bucket, 1, INT32_MAX / 2, err));
+    b->special = ct_tokenizer_special(b->data->tokenizer);
+    b->history = model->id_items > 0 ? (int32_t)model->id_history : 0;
+    CT_CHECK(ct_calloc((size_t)b->history, sizeof *b->latest, (void **)&b->latest, err));
+    if (b->user_limit > 0) {
+        CT_CHECK(ct_user_text_create(&b->text, config->data.user_text, b->data->tokenizer, err));
+    }
+    CT_CHECK(mark_known(b, err));
+    if (!b->sampler) return CT_OK;
+    b->max_pairs = (int32_t)config->train.batch; /* the sampler checked its range */
+    b->max_items = b->data->n_items < b->max_pairs ? (int32_t)b->data->n_items : b->max_pairs;
+    return prepare_training(b, err);
+}
+
+ct_status ct_batcher_create(ct_batcher **out, const ct_dataset *data, const ct_split *split, const ct_sampler *sampler,
+                            const ct_config *config, ct_error *err) {
+    ct_status st = CT_OK;
+    ct_batcher *b = NULL;
+    *out = NULL;
+    CT_TRY(ct_calloc(1, sizeof *b, (void **)&b, err), st, done);
+    b->data = data;
+    b->split = split;
+    b->sampler = sampler;
+    b->config = config;
+    CT_TRY(set_up(b, err), st, done);
+    *out = b;
+    b = NULL;
+done:
+    ct_batcher_free(b);
+    return st;
+}
+
+void ct_batcher_free(ct_batcher *b) {
+    if (!b) return;
+    ct_user_text_free(b->text);
+    ct_free(b->person_known);
+    ct_free(b->entity_known);
+    ct_free(b->latest);
+    ct_token_buffer_free(&b->tokens);
+    ct_free(b->pairs);
+    ct__sorter_free(&b->sorter);
+    ct__known_free(&b->known);
+    ct_free(b);
+}
+
+ct_batch_caps ct_batcher_encode_caps(const ct_batcher *b, int32_t rows) {
+    ct_batch_caps caps = {0};
+    caps.pairs = caps.items = rows;
+    caps.user_tokens = b->user_limit > 0 ? b->user_limit + specials_of(&b->config->model.user) : 0;
+    caps.item_tokens = b->item_limit > 0 ? b->item_limit + specials_of(&b->config->model.item) : 0;
+    caps.history = b->history;
+    caps.bucket = (int32_t)b->config->data.bucket;
+    caps.n_platforms = b->data->n_platforms;
+    return caps;
+}
+
+/* A pair masks at most every item of the batch, and at most what the person with the most known items knows. */
+ct_batch_caps ct_batcher_train_caps(const ct_batcher *b) {
+    ct_batch_caps caps = ct_batcher_encode_caps(b, b->max_pairs);
+    caps.items = b->max_items;
+    caps.mask_entries = caps.pairs * (b->known.widest < caps.items ? b->known.widest : (int64_t)caps.items);
+    caps.training = true;
+    return caps;
+}
+
+static void pack_clear(ct_token_pack *pack) {
+    pack->n_rows = pack->n_tokens = pack->n_padded = pack->max_length = 0;
+    pack->offsets[0] = 0;
+    pack->by_id.n_unique = pack->by_pos.n_unique = 0;
+}
+
+/* Closes a row whose n words the caller wrote behind the place for [CLS], if any. */
+static void pack_row(const ct_batcher *b, ct_token_pack *pack, int32_t specials, int32_t n) {
+    const int32_t row = pack->n_rows++, from = pack->n_tokens, length = n + specials;
+    if (specials) {
+        pack->ids[from] = b->special.cls;
+        pack->ids[from + length - 1] = b->special.sep;
+    }
+    for (int32_t i = 0; i < length; i++) {
+        pack->pos[from + i] = i;
+        pack->row[from + i] = row;
+    }
+    pack->row_of[row] = row;
+    pack->n_tokens = pack->offsets[row + 1] = from + length;
+    if (length > pack->max_length) pack->max_length = length;
+}
+
+/* Fills up to the bucket. */
+static void pack_close(const ct_batcher *b, ct_token_pack *pack) {
+    const int64_t bucket = b->config->data.bucket;
+    pack->n_padded = (int32_t)((pack->n_tokens + bucket - 1) / bucket * bucket);
+    for (int32_t i = pack->n_tokens; i < pack->n_padded; i++) {
+        pack->ids[i] = b->special.pad;
+        pack->pos[i] = 0;
+        pack->row[i] = pack->n_rows;
+    }
+}
+
+static int32_t *pack_end(const ct_token_pack *pack, int32_t specials) {
+    return pack->ids + pack->n_tokens + specials / 2; /* behind [CLS] */
+}
+
+static void bag_clear(ct_bag *bag) {
+    bag->n_rows = bag->n_entries = 0;
+    bag->offsets[0] = 0;
+}
+
+/* Closes a row whose entries the caller added. */
+static void bag_row(ct_bag *bag) {
+    const int32_t n = bag->n_entries - bag->offsets[bag->n_rows];
+    bag->scale[bag->n_rows] = n > 0 ? 1.0f / (float)n : 0.0f;
+    bag->offsets[++bag->n_rows] = bag->n_entries;
+}
+
+static void users_clear(ct_user_side *users) {
+    users->n_rows = 0;
+    users->by_platform.n_unique = 0;
+    pack_clear(&users->text);
+    bag_clear(&users->person);
+    bag_clear(&users->history);
+}
+
+static void items_clear(ct_item_side *items) {
+    items->n_rows = 0;
+    items->by_platform.n_unique = 0;
+    pack_clear(&items->text);
+    bag_clear(&items->entity);
+}
+
+static void add_history(ct_batcher *b, ct_bag *bag, ct_moment moment) {
+    const int n = ct__history(b->data, b->split, moment, CT__LATEST_ENTITIES, b->history, b->latest);
+    for (int i = 0; i < n; i++) {
+        const int32_t entity = b->data->item_entity[b->data->inter_item[b->latest[i]]];
+        if (b->entity_known[entity]) bag->ids[bag->n_entries++] = entity;
+    }
+}
+
+static void add_user_text(ct_batcher *b, ct_token_pack *pack, ct_moment moment, unsigned parts) {
+    if (b->user_limit == 0) return;
+    const int32_t specials = specials_of(&b->config->model.user);
+    int32_t *ids = pack_end(pack, specials);
+    int n = ct_user_text_compose(b->text, b->data, b->split, moment, parts, b->user_limit, ids);
+    if (n == 0 && parts != CT_PART_ALL) { /* all that there is was hidden: show it */
+        n = ct_user_text_compose(b->text, b->data, b->split, moment, CT_PART_ALL, b->user_limit, ids);
+    }
+    pack_row(b, pack, specials, n);
+}
+
+static void add_user(ct_batcher *b, ct_user_side *users, ct_moment moment, unsigned parts, bool show_person,
+                     bool show_history) {
+    const int32_t person = b->data->user_person[moment.user];
+    users->platform[users->n_rows++] = b->data->user_platform[moment.user];
+    add_user_text(b, &users->text, moment, parts);
+    if (b->config->model.id_users > 0 && show_person && b->person_known[person]) {
+        users->person.ids[users->person.n_entries++] = person;
+    }
+    bag_row(&users->person);
+    if (b->history > 0 && show_history) add_history(b, &users->history, moment);
+    bag_row(&users->history);
+}
+
+static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show_entity) {
+    const ct_dataset *data = b->data;
+    const int32_t entity = data->item_entity[item];
+    items->item[items->n_rows] = item;
+    items->platform[items->n_rows++] = data->item_platform[item];
+    if (b->item_limit > 0) {
+        const int32_t specials = specials_of(&b->config->model.item);
+        const int64_t begin = data->item_tokens.begin[item];
+        int64_t n = data->item_tokens.begin[item + 1] - begin;
+        if (n > b->item_limit) n = b->item_limit;
+        if (n > 0) memcpy(pack_end(&items->text, specials), data->item_tokens.ids + begin, (size_t)n * sizeof(int32_t));
+        pack_row(b, &items->text, specials, (int32_t)n);
+    }
+    if (b->config->model.id_items > 0 && show_entity && b->entity_known[entity]) {
+        items->entity.ids[items->entity.n_entries++] = entity;
+    }
+    bag_row(&items->entity);
+}
+
+static bool hidden(ct_rng_key key, int32_t row, uint32_t what, double probability) {
+    return ct_rng_unit(ct_philox4x32((uint32_t)row, what, 0, 0, key.k0, key.k1).v[0]) < probability;
+}
+
+static unsigned shown_parts(ct_rng_key key, int32_t row, double probability) {
+    static const unsigned part[] = {CT_PART_PROFILE, CT_PART_TITLES, CT_PART_REVIEWS};
+    const ct_philox random = ct_philox4x32((uint32_t)row, 0, 0, 0, key.k0, key.k1);
+    unsigned parts = CT_PART_ALL;
+    for (int i = 0; i < 3; i++) {
+        if (ct_rng_unit(random.v[i]) < probability) parts &= ~part[i];
+    }
+    return parts;
+}
+
+/* The distinct items of the pairs, ascending, and each pair's place among them. */
+static void train_items(ct_batcher *b, ct_batch *batch, ct_rng_key key) {
+    const double dropout = b->config->model.id_dropout;
+    ct__sorter *s = &b->sorter;
+    for (int32_t i = 0; i < batch->n_pairs; i++) s->input[i] = b->data->inter_item[b->pairs[i].interaction];
+    ct__sort(s, s->input, batch->n_pairs);
+    const int32_t *item = s->key[s->now], *pair = s->index[s->now];
+    items_clear(&batch->items);
+    for (int32_t i = 0; i < batch->n_pairs; i++) {
+        if (i == 0 || item[i] != item[i - 1]) {
+            const int32_t row = batch->items.n_rows;
+            add_item(b, &batch->items, item[i], !hidden(key, row, HIDE_ITEM, dropout));
+            batch->item_logq[row] = ct_sampler_item_logq(b->sampler, item[i]);
+        }
+        batch->pos[pair[i]] = batch->items.n_rows - 1;
+    }
+    pack_close(b, &batch->items.text);
+}
+
+static void train_users(ct_batcher *b, ct_batch *batch, ct_rng_key id_key, ct_rng_key part_key) {
+    const double dropout = b->config->model.id_dropout;
+    users_clear(&batch->users);
+    memset(batch->platform_pairs, 0, (size_t)b->data->n_platforms * sizeof(int32_t));
+    for (int32_t i = 0; i < batch->n_pairs; i++) {
+        const ct_pair pair = b->pairs[i];
+        add_user(b, &batch->users, ct_moment_before(b->data, pair.user, pair.interaction),
+                 shown_parts(part_key, i, b->config->train.part_dropout), !hidden(id_key, i, HIDE_PERSON, dropout),
+                 !hidden(id_key, i, HIDE_HISTORY, dropout));
+        batch->weight[i] = b->data->inter_weight[pair.interaction];
+        batch->user_logq[i] = ct_sampler_user_logq(b->sampler, pair.user);
+        batch->platform_pairs[b->data->user_platform[pair.user]]++;
+    }
+    pack_close(b, &batch->users.text);
+}
+
+static void train_segments(ct_batcher *b, ct_batch *batch) {
+    ct_token_pack *packs[] = {&batch->users.text, &batch->items.text};
+    for (int i = 0; i < 2; i++) {
+        ct__segments_fill(&b->sorter, packs[i]->ids, packs[i]->n_tokens, &packs[i]->by_id);
+        ct__segments_fill(&b->sorter, packs[i]->pos, packs[i]->n_tokens, &packs[i]->by_pos);
+    }
+    ct__segments_fill(&b->sorter, batch->users.platform, batch->users.n_rows, &batch->users.by_platform);
+    ct__segments_fill(&b->sorter, batch->items.platform, batch->items.n_rows, &batch->items.by_platform);
+    ct__table_segments_fill(&b->sorter, &batch->users.person, &batch->person_seg, NULL, NULL, &batch->person_rows);
+    ct__table_segments_fill(&b->sorter, &batch->items.entity, &batch->entity_seg, &batch->users.history,
+                            &batch->history_seg, &batch->entity_rows);
+}
+
+ct_status ct_batcher_train(ct_batcher *b, int64_t step, ct_batch *batch, ct_error *err) {
+    if (!b->sampler) return ct_fail(err, CT_ERR_ARGUMENT, "batcher: made without a sampler, so it cannot train");
+    if (!batch->pos) return ct_fail(err, CT_ERR_ARGUMENT, "batcher: a batch for encoding, want one for training");
+    if (step < 0 || step > INT64_MAX / 2 / b->max_pairs - 64) { /* 64: the sampler looks ahead by a block */
+        return ct_fail(err, CT_ERR_ARGUMENT, "batcher: step %lld, want from 0 to 2^62 / train.batch", (long long)step);
+    }
+    const uint64_t seed = (uint64_t)b->config->seed;
+    const ct_rng_key id_key = ct_rng_key_make(seed, (uint64_t)step, ct_hash_name("id_dropout"));
+    const ct_rng_key part_key = ct_rng_key_make(seed, (uint64_t)step, ct_hash_name("part_dropout"));
+    batch->step = step;
+    batch->n_pairs = b->max_pairs;
+    ct_sampler_pairs(b->sampler, step, b->pairs);
+    train_items(b, batch, id_key);
+    train_users(b, batch, id_key, part_key);
+    ct__known_masks(&b->known, b->data, b->pairs, batch);
+    train_segments(b, batch);
+    return CT_OK;
+}
+
+ct_status ct_batcher_users(ct_batcher *b, const ct_moment *moments, int32_t n, ct_batch *batch, ct_error *err) {
+    users_clear(&batch->users);
+    batch->n_pairs = 0;
+    for (int32_t i = 0; i < n; i++) {
+        if (moments[i].user < 0 || moments[i].user >= b->data->n_users) {
+            return ct_fail(err, CT_ERR_ARGUMENT, "batcher: user %d, want from 0 to %lld", moments[i].user,
+                           (long long)b->data->n_users - 1);
+        }
+        add_user(b, &batch->users, moments[i], CT_PART_ALL, true, true);
+    }
+    pack_close(b, &batch->users.text);
+    return CT_OK;
+}
+
+ct_status ct_batcher_items(ct_batcher *b, const int32_t *items, int32_t n, ct_batch *batch, ct_error *err) {
+    items_clear(&batch->items);
+    batch->n_pairs = 0;
+    for (int32_t i = 0; i < n; i++) {
+        if (items[i] < 0 || items[i] >= b->data->n_items) {
+            return ct_fail(err, CT_ERR_ARGUMENT, "batcher: item %d, want from 0 to %lld", items[i],
+                           (long long)b->data->n_items - 1);
+        }
+        add_item(b, &batch->items, items[i], true);
+    }
+    pack_close(b, &batch->items.text);
+    return CT_OK;
+}
+
+ct_status ct_batcher_text(ct_batcher *b, const char *text, int32_t platform, ct_batch *batch, ct_error *err) {
+    ct_user_side *users = &batch->users;
+    if (platform < 0 || platform >= b->data->n_platforms) {
+        return ct_fail(err, CT_ERR_ARGUMENT, "batcher: platform %d, want from 0 to %d", platform,
+                       b->data->n_platforms - 1);
+    }
+    users_clear(users);
+    batch->n_pairs = 0;
+    users->platform[users->n_rows++] = platform;
+    if (b->user_limit > 0) {
+        const int32_t specials = specials_of(&b->config->model.user);
+        b->tokens.count = 0;
+        CT_CHECK(ct_tokenize(b->data->tokenizer, text, strlen(text), (size_t)b->user_limit, &b->tokens, err));
+        const int32_t n = (int32_t)b->tokens.count;
+        if (n > 0) memcpy(pack_end(&users->text, specials), b->tokens.ids, (size_t)n * sizeof(int32_t));
+        pack_row(b, &users->text, specials, n);
+    }
+    bag_row(&users->person);
+    bag_row(&users->history);
+    pack_close(b, &users->text);
+    return CT_OK;
+}
