@@ -1,0 +1,69 @@
+/* The two-tower model: u = normalize(W_u [encoder(user text); person id; history ids] + platform),
+ * i = normalize(W_i [encoder(item text); entity id] + platform), score = u . i / temperature. */
+#ifndef CT_MODEL_MODEL_H
+#define CT_MODEL_MODEL_H
+
+#include "config/config.h"
+#include "data/batch.h"
+#include "nn/tape.h"
+
+/* What the data decides. */
+typedef struct ct_model_sizes {
+    int32_t vocab;
+    int32_t n_platforms;
+    int64_t n_persons, n_entities;
+} ct_model_sizes;
+
+/* Caps of the batches that the model will be given, for planning. encode_rows 0: never encodes. */
+typedef struct ct_model_caps {
+    ct_batch_caps train;  /* used when training */
+    ct_batch_caps encode; /* rows of an encoding pass */
+} ct_model_caps;
+
+typedef struct ct_model ct_model;
+
+/* Registers and initialises all parameters (from config->seed, and from pre-trained weights where the config names
+ * them), plans memory at the caps. training false: no gradients and no optimizer state. config and device are borrowed
+ * for the model's life. Mistakes in a weights folder are CT_ERR_FORMAT, naming file, tensor, found and wanted shape. */
+ct_status ct_model_create(ct_model **out, const ct_config *config, const ct_model_sizes *sizes, ct_device *device,
+                          const ct_model_caps *caps, bool training, ct_error *err);
+void ct_model_free(ct_model *model); /* accepts NULL */
+
+/* What a training run would take, found by planning without allocating any of it. */
+typedef struct ct_model_memory {
+    int64_t n_dense, n_ids;      /* parameters: dense, in id tables */
+    size_t weights, gradients, optimizer, activations, scratch, batch; /* bytes */
+} ct_model_memory;
+ct_status ct_model_measure(const ct_config *config, const ct_model_sizes *sizes, ct_device *device,
+                           const ct_model_caps *caps, ct_model_memory *memory, ct_error *err);
+
+ct_params *ct_model_params(ct_model *model);
+ct_device *ct_model_device(ct_model *model);
+ct_param ct_model_log_scale(const ct_model *model); /* log(1 / temperature), f32 [1, 1] */
+int64_t ct_model_dim(const ct_model *model);        /* D */
+size_t ct_model_activation_bytes(const ct_model *model);
+
+/* Loss figures of a step, read back after the fact. */
+typedef struct ct_model_loss {
+    float loss;
+    float prob_row, prob_col; /* weighted mean probability of the positive, each direction */
+    float other_mass;         /* share of row probability on other platforms' negatives */
+} ct_model_loss;
+
+/* Uploads the batch, zeroes the gradients it will touch, runs forward and backward; gradients then lie in the params.
+ * The device's step state must have been set. */
+ct_status ct_model_step(ct_model *model, const ct_batch *batch, ct_error *err);
+/* The device tensor of the last step's loss (for grad_guard), and the figures on the host (waits). */
+ct_tensor ct_model_loss_tensor(const ct_model *model);
+ct_status ct_model_read_loss(ct_model *model, ct_model_loss *loss, ct_error *err);
+/* The loss of a batch without gradients or dropout, for validation. */
+ct_status ct_model_eval_loss(ct_model *model, const ct_batch *batch, ct_model_loss *loss, ct_error *err);
+
+/* Vectors of the batch's users or items to vectors[n_rows, D] on the host. */
+ct_status ct_model_encode_users(ct_model *model, const ct_batch *batch, float *vectors, ct_error *err);
+ct_status ct_model_encode_items(ct_model *model, const ct_batch *batch, float *vectors, ct_error *err);
+
+/* 1 / temperature as it stands (waits). */
+ct_status ct_model_scale(ct_model *model, float *scale, ct_error *err);
+
+#endif
