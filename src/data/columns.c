@@ -6,7 +6,8 @@
 #include "base/alloc.h"
 #include "data/table_source.h"
 
-static ct_status add_part(ct__column *c, ct_table *t, const char *text, size_t n, bool literal, ct_error *err) {
+static ct_status add_part(ct__column *c, ct_table *t, const char *text, size_t n, bool literal,
+                          ct_error *err) {
     if (c->capacity < c->n_parts + 1)
         CT_CHECK(ct_grow((void **)&c->parts, &c->capacity, c->n_parts + 1, sizeof *c->parts, err));
     ct__column_part *part = &c->parts[c->n_parts];
@@ -14,14 +15,15 @@ static ct_status add_part(ct__column *c, ct_table *t, const char *text, size_t n
     CT_CHECK(ct_strndup(text, n, &part->text, err));
     c->n_parts++;
     if (!literal) part->column = ct_table_column(t, part->text);
-    if (!literal && part->column < 0 && t->kind == CT__TABLE_JSON) /* it takes every name, unless memory is out */
+    if (!literal && part->column < 0 &&
+        t->kind == CT__TABLE_JSON) /* it takes every name, unless memory is out */
         return ct_fail(err, CT_ERR_MEMORY, "'%s': no memory for column '%s'", t->path, part->text);
     return CT_OK;
 }
 
 static ct_status missing(const ct__column *c, const ct_table *t, const char *name, ct_error *err) {
-    return ct_fail(err, CT_ERR_DATA, "'%s': no column '%s' (%s); the file has: %s", ct_table_path(t), name, c->key,
-                   ct_table_columns_text(t));
+    return ct_fail(err, CT_ERR_DATA, "'%s': no column '%s' (%s); the file has: %s", ct_table_path(t), name,
+                   c->key, ct_table_columns_text(t));
 }
 
 static ct_status bind_template(ct__column *c, ct_table *t, ct_error *err) {
@@ -32,7 +34,8 @@ static ct_status bind_template(ct__column *c, ct_table *t, ct_error *err) {
         if (open > p) CT_CHECK(add_part(c, t, p, (size_t)(open - p), true, err));
         const char *close = strchr(open, '}');
         if (!close || close == open + 1)
-            return ct_fail(err, CT_ERR_CONFIG, "%s: '%s': want {COLUMN} with its closing brace", c->key, c->spec);
+            return ct_fail(err, CT_ERR_CONFIG, "%s: '%s': want {COLUMN} with its closing brace", c->key,
+                           c->spec);
         CT_CHECK(add_part(c, t, open + 1, (size_t)(close - open - 1), false, err));
         const ct__column_part *part = &c->parts[c->n_parts - 1];
         if (part->column < 0) return missing(c, t, part->text, err);
@@ -41,7 +44,8 @@ static ct_status bind_template(ct__column *c, ct_table *t, ct_error *err) {
     return CT_OK;
 }
 
-ct_status ct__column_bind(ct__column *c, ct_table *t, const char *key, const char *spec, bool wanted, ct_error *err) {
+ct_status ct__column_bind(ct__column *c, ct_table *t, const char *key, const char *spec, bool wanted,
+                          ct_error *err) {
     c->key = key;
     c->spec = spec;
     c->wanted = wanted;
@@ -59,7 +63,9 @@ ct_status ct__column_bind(ct__column *c, ct_table *t, const char *key, const cha
     return CT_OK;
 }
 
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 static ct_status compose(ct__column *c, const ct_table *t, bool *any, ct_error *err) {
     ct_str_clear(&c->composed);

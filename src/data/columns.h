@@ -1,4 +1,5 @@
-/* A mapped column of an open table: a column's name, or a template such as "{genre} {release_year}" over several. */
+/* A mapped column of an open table: a column's name, or a template such as "{genre} {release_year}" over
+ * several. */
 #ifndef CT_DATA_COLUMNS_H
 #define CT_DATA_COLUMNS_H
 
@@ -6,8 +7,8 @@
 #include "data/table.h"
 
 typedef struct ct__column_part {
-    int column;          /* of the table; -1: the literal text */
-    char *text;          /* the literal, or the column's name */
+    int column; /* of the table; -1: the literal text */
+    char *text; /* the literal, or the column's name */
 } ct__column_part;
 
 /* Zero-initialise; free with ct__column_free. */
@@ -21,13 +22,14 @@ typedef struct ct__column {
     ct_str composed;
 } ct__column;
 
-/* Looks spec up in the table's header. When the header lacks a column: CT_ERR_DATA that names file, column and the
- * columns there are if `wanted` or spec is a template, else an absent column. key ("items.title") is for messages.
- * spec NULL: absent. CT_ERR_CONFIG for a brace that is not closed. */
-ct_status ct__column_bind(ct__column *c, ct_table *t, const char *key, const char *spec, bool wanted, ct_error *err);
+/* Looks spec up in the table's header. When the header lacks a column: CT_ERR_DATA that names file, column
+ * and the columns there are if `wanted` or spec is a template, else an absent column. key ("items.title") is
+ * for messages. spec NULL: absent. CT_ERR_CONFIG for a brace that is not closed. */
+ct_status ct__column_bind(ct__column *c, ct_table *t, const char *key, const char *spec, bool wanted,
+                          ct_error *err);
 
-/* The column's text in the current row, borrowed until the next row or read; *text is NULL when absent or empty. A
- * template whose columns are all empty is empty; spaces at its ends go. */
+/* The column's text in the current row, borrowed until the next row or read; *text is NULL when absent or
+ * empty. A template whose columns are all empty is empty; spaces at its ends go. */
 ct_status ct__column_read(ct__column *c, const ct_table *t, const char **text, size_t *n, ct_error *err);
 
 /* JSON lines have no header: a wanted column that no row had is found only at the end of the file. */

@@ -1,5 +1,5 @@
-/* Opening the dataset cache. Nothing in the file is believed: sizes follow from the counts, offsets ascend and end where
- * their section ends, numbers lie in range, before a pointer into the map is handed out. */
+/* Opening the dataset cache. Nothing in the file is believed: sizes follow from the counts, offsets ascend
+ * and end where their section ends, numbers lie in range, before a pointer into the map is handed out. */
 #include "data/dataset.h"
 
 #include <math.h>
@@ -91,9 +91,14 @@ static int64_t count_of(const check *c, int section) {
 static void check_sizes(check *c) {
     const ct__cache_header *h = c->store->header;
     const int64_t counts[N_EXTENTS] = {
-        [PLATFORMS_1] = h->n_platforms + 1, [USERS] = h->n_users,          [USERS_1] = h->n_users + 1,
-        [ITEMS] = h->n_items,               [ITEMS_1] = h->n_items + 1,    [PERSONS_1] = h->n_persons + 1,
-        [INTERS] = h->n_interactions,       [INTERS_1] = h->n_interactions + 1,
+        [PLATFORMS_1] = h->n_platforms + 1,
+        [USERS] = h->n_users,
+        [USERS_1] = h->n_users + 1,
+        [ITEMS] = h->n_items,
+        [ITEMS_1] = h->n_items + 1,
+        [PERSONS_1] = h->n_persons + 1,
+        [INTERS] = h->n_interactions,
+        [INTERS_1] = h->n_interactions + 1,
         [REPORT] = h->n_platforms * CT__REPORT_COUNTS,
     };
     for (int i = 0; i < CT__N_SECTIONS; i++) {
@@ -108,7 +113,8 @@ static void check_offsets(check *c, int section, int64_t total, int64_t least) {
     const int64_t *begin = ct__cache_section(c->store, section);
     const int64_t n = count_of(c, section) - 1;
     bool good = begin[0] == 0 && begin[n] == total;
-    for (int64_t i = 0; good && i < n; i++) good = begin[i] <= begin[i + 1] && begin[i + 1] - begin[i] >= least;
+    for (int64_t i = 0; good && i < n; i++)
+        good = begin[i] <= begin[i + 1] && begin[i + 1] - begin[i] >= least;
     if (!good) fail(c, section);
 }
 
@@ -185,8 +191,8 @@ static void check_content(check *c, int64_t vocab_size) {
                                   CT__SECTION_USER_PROFILE_BEGIN,  CT__SECTION_ITEM_ID_BEGIN,
                                   CT__SECTION_ITEM_TITLE_BEGIN,    CT__SECTION_ITEM_TEXT_BEGIN,
                                   CT__SECTION_ITEM_CATEGORY_BEGIN, CT__SECTION_ITEM_IMAGE_BEGIN};
-    static const int tokens[] = {CT__SECTION_PROFILE_TOKENS, CT__SECTION_TITLE_TOKENS, CT__SECTION_ITEM_TOKENS,
-                                 CT__SECTION_REVIEW_TOKENS};
+    static const int tokens[] = {CT__SECTION_PROFILE_TOKENS, CT__SECTION_TITLE_TOKENS,
+                                 CT__SECTION_ITEM_TOKENS, CT__SECTION_REVIEW_TOKENS};
     const ct__cache_header *h = c->store->header;
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) check_strings(c, strings[i]);
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) check_tokens(c, tokens[i], vocab_size);
@@ -263,9 +269,9 @@ static ct_status open_store(struct ct_dataset_store *s, const char *path, bool v
     check_sizes(&c);
     if (c.bad < 0) {
         ct_error reason = CT_ERROR_INIT;
-        const ct_status st = ct_tokenizer_parse(&s->tokenizer, CT__CACHE_VOCAB_FILE, ct__cache_section(s, CT__SECTION_VOCAB),
-                                                (size_t)s->header->sections[CT__SECTION_VOCAB].size,
-                                                s->header->lowercase != 0, &reason);
+        const ct_status st = ct_tokenizer_parse(
+            &s->tokenizer, CT__CACHE_VOCAB_FILE, ct__cache_section(s, CT__SECTION_VOCAB),
+            (size_t)s->header->sections[CT__SECTION_VOCAB].size, s->header->lowercase != 0, &reason);
         if (st == CT_ERR_MEMORY) return ct_fail(err, st, "%s", reason.text);
         if (st != CT_OK) return ct_fail(err, CT_ERR_FORMAT, "'%s': corrupt: %s", path, reason.text);
         check_content(&c, ct_tokenizer_size(s->tokenizer));
@@ -324,10 +330,12 @@ static int64_t find(const ct_strings *ids, const int32_t *by_id, int64_t begin, 
 
 int64_t ct_dataset_find_user(const ct_dataset *data, int32_t platform, const char *id) {
     if (platform < 0 || platform >= data->n_platforms) return -1;
-    return find(&data->user_id, data->store->user_by_id, data->user_begin[platform], data->user_begin[platform + 1], id);
+    return find(&data->user_id, data->store->user_by_id, data->user_begin[platform],
+                data->user_begin[platform + 1], id);
 }
 
 int64_t ct_dataset_find_item(const ct_dataset *data, int32_t platform, const char *id) {
     if (platform < 0 || platform >= data->n_platforms) return -1;
-    return find(&data->item_id, data->store->item_by_id, data->item_begin[platform], data->item_begin[platform + 1], id);
+    return find(&data->item_id, data->store->item_by_id, data->item_begin[platform],
+                data->item_begin[platform + 1], id);
 }

@@ -12,7 +12,9 @@ static const char MAGIC[8] = {'C', 'T', 'D', 'A', 'T', 'A', '\r', '\n'};
 static const uint32_t BYTE_ORDER_MARK = 0x01020304;
 static const char ZEROS[CT__CACHE_ALIGN];
 
-static uint64_t aligned(uint64_t n) { return (n + CT__CACHE_ALIGN - 1) / CT__CACHE_ALIGN * CT__CACHE_ALIGN; }
+static uint64_t aligned(uint64_t n) {
+    return (n + CT__CACHE_ALIGN - 1) / CT__CACHE_ALIGN * CT__CACHE_ALIGN;
+}
 
 struct ct__cache_out {
     ct__cache_header header;
@@ -27,7 +29,8 @@ ct_status ct__cache_out_open(ct__cache_out **out, const char *path, ct_error *er
     *out = NULL;
     CT_TRY(ct_calloc(1, sizeof *o, (void **)&o, err), st, done);
     CT_TRY(ct_writer_open(&o->writer, path, err), st, done);
-    CT_TRY(ct_writer_write(o->writer, &o->header, sizeof o->header, err), st, done); /* patched at the commit */
+    CT_TRY(ct_writer_write(o->writer, &o->header, sizeof o->header, err), st,
+           done); /* patched at the commit */
     CT_TRY(ct_writer_write(o->writer, ZEROS, aligned(sizeof o->header) - sizeof o->header, err), st, done);
     *out = o;
     o = NULL;
@@ -42,11 +45,14 @@ void ct__cache_out_free(ct__cache_out *out) {
     ct_free(out);
 }
 
-ct__cache_header *ct__cache_out_header(ct__cache_out *out) { return &out->header; }
+ct__cache_header *ct__cache_out_header(ct__cache_out *out) {
+    return &out->header;
+}
 
 ct_status ct__cache_out_begin(ct__cache_out *out, ct__section section, ct_error *err) {
     if ((int)section != out->next)
-        return ct_fail(err, CT_ERR_INTERNAL, "dataset cache: section %d written, want %d", (int)section, out->next);
+        return ct_fail(err, CT_ERR_INTERNAL, "dataset cache: section %d written, want %d", (int)section,
+                       out->next);
     out->header.sections[section] = (ct__section_entry){ct_writer_offset(out->writer), 0, 0};
     XXH3_64bits_reset(&out->hash);
     return CT_OK;
@@ -71,7 +77,8 @@ ct_status ct__cache_out_end(ct__cache_out *out, ct_error *err) {
     return CT_OK;
 }
 
-ct_status ct__cache_out_section(ct__cache_out *out, ct__section section, const void *bytes, size_t n, ct_error *err) {
+ct_status ct__cache_out_section(ct__cache_out *out, ct__section section, const void *bytes, size_t n,
+                                ct_error *err) {
     CT_CHECK(ct__cache_out_begin(out, section, err));
     CT_CHECK(ct__cache_out_write(out, bytes, n, err));
     return ct__cache_out_end(out, err);
@@ -83,8 +90,8 @@ static uint64_t content_hash(const ct__cache_header *h) {
         int64_t counts[8];
         uint64_t lowercase;
         uint64_t sections[2 * CT__SECTION_SETTINGS];
-    } content = {{h->n_platforms, h->n_users, h->n_items, h->n_interactions, h->n_persons, h->n_entities, h->valid_time,
-                  h->test_time},
+    } content = {{h->n_platforms, h->n_users, h->n_items, h->n_interactions, h->n_persons, h->n_entities,
+                  h->valid_time, h->test_time},
                  h->lowercase,
                  {0}};
     for (int i = 0; i < CT__SECTION_SETTINGS; i++) {
@@ -103,7 +110,8 @@ static uint64_t header_hash(const ct__cache_header *header) {
 ct_status ct__cache_out_commit(ct__cache_out *out, ct_error *err) {
     ct__cache_header *h = &out->header;
     if (out->next != CT__N_SECTIONS)
-        return ct_fail(err, CT_ERR_INTERNAL, "dataset cache: %d sections, want %d", out->next, CT__N_SECTIONS);
+        return ct_fail(err, CT_ERR_INTERNAL, "dataset cache: %d sections, want %d", out->next,
+                       CT__N_SECTIONS);
     memcpy(h->magic, MAGIC, sizeof MAGIC);
     h->byte_order = BYTE_ORDER_MARK;
     h->version = CT__CACHE_VERSION;
@@ -121,7 +129,8 @@ static ct_status check_begin(const ct_map *map, const char *path, ct_error *err)
     const ct__cache_header *h = (const ct__cache_header *)map->bytes;
     const size_t prefix = offsetof(ct__cache_header, header_hash);
     if (map->size < prefix)
-        return ct_fail(err, CT_ERR_FORMAT, "'%s': truncated: %zu bytes, want a header of %zu", path, map->size, sizeof *h);
+        return ct_fail(err, CT_ERR_FORMAT, "'%s': truncated: %zu bytes, want a header of %zu", path,
+                       map->size, sizeof *h);
     if (memcmp(h->magic, MAGIC, sizeof MAGIC) != 0)
         return ct_fail(err, CT_ERR_FORMAT, "'%s': corrupt: not a dataset cache", path);
     if (h->byte_order != BYTE_ORDER_MARK)
@@ -130,8 +139,10 @@ static ct_status check_begin(const ct_map *map, const char *path, ct_error *err)
         return ct_fail(err, CT_ERR_FORMAT, "'%s': another version: %u, want %d", path, (unsigned)h->version,
                        CT__CACHE_VERSION);
     if (map->size < sizeof *h)
-        return ct_fail(err, CT_ERR_FORMAT, "'%s': truncated: %zu bytes, want a header of %zu", path, map->size, sizeof *h);
-    if (h->header_hash != header_hash(h)) return ct_fail(err, CT_ERR_FORMAT, "'%s': corrupt: header checksum", path);
+        return ct_fail(err, CT_ERR_FORMAT, "'%s': truncated: %zu bytes, want a header of %zu", path,
+                       map->size, sizeof *h);
+    if (h->header_hash != header_hash(h))
+        return ct_fail(err, CT_ERR_FORMAT, "'%s': corrupt: header checksum", path);
     if (h->file_size != map->size)
         return ct_fail(err, CT_ERR_FORMAT, "'%s': truncated: %zu bytes, want %llu", path, map->size,
                        (unsigned long long)h->file_size);

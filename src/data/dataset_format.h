@@ -1,5 +1,6 @@
-/* The dataset cache, dataset.bin: a header with a table of sections, then the sections, each 64-byte aligned and zero
- * padded, one right behind the other. Every byte is under a checksum: the header's own, or its section's.
+/* The dataset cache, dataset.bin: a header with a table of sections, then the sections, each 64-byte aligned
+ * and zero padded, one right behind the other. Every byte is under a checksum: the header's own, or its
+ * section's.
  *
  * Little-endian; the byte-order mark in the header refuses a file from another kind of machine. */
 #ifndef CT_DATA_DATASET_FORMAT_H
@@ -12,7 +13,8 @@
 #define CT__CACHE_VOCAB_FILE "vocab.txt"
 enum { CT__CACHE_VERSION = 1, CT__CACHE_ALIGN = 64 };
 
-/* In the order of the file. Those from CT__SECTION_SETTINGS on say how the cache was made and are no content. */
+/* In the order of the file. Those from CT__SECTION_SETTINGS on say how the cache was made and are no content.
+ */
 typedef enum ct__section {
     CT__SECTION_PLATFORM_NAME_BEGIN,
     CT__SECTION_PLATFORM_NAME,
@@ -38,7 +40,7 @@ typedef enum ct__section {
     CT__SECTION_ITEM_ENTITY,
     CT__SECTION_PERSON_BEGIN,
     CT__SECTION_PERSON_USER,
-    CT__SECTION_USER_BY_ID,      /* user numbers, a platform after the other, each sorted by the bytes of the id */
+    CT__SECTION_USER_BY_ID, /* user numbers, a platform after the other, each sorted by the bytes of the id */
     CT__SECTION_ITEM_BY_ID,
     CT__SECTION_PROFILE_TOKENS,
     CT__SECTION_PROFILE_TOKENS_BEGIN,
@@ -52,11 +54,11 @@ typedef enum ct__section {
     CT__SECTION_INTER_WEIGHT,
     CT__SECTION_REVIEW_TOKENS,
     CT__SECTION_REVIEW_TOKENS_BEGIN,
-    CT__SECTION_VOCAB,           /* the bytes of vocab.txt, so that one rename makes the whole cache appear */
-    CT__SECTION_SETTINGS,        /* ct__fingerprint_settings */
-    CT__SECTION_INPUTS,          /* ct__fingerprint_inputs */
-    CT__SECTION_REPORT,          /* ct__report_counts of each platform, in int64 */
-    CT__SECTION_BAD_ROWS,        /* the report's first_bad, each with its NUL */
+    CT__SECTION_VOCAB,    /* the bytes of vocab.txt, so that one rename makes the whole cache appear */
+    CT__SECTION_SETTINGS, /* ct__fingerprint_settings */
+    CT__SECTION_INPUTS,   /* ct__fingerprint_inputs */
+    CT__SECTION_REPORT,   /* ct__report_counts of each platform, in int64 */
+    CT__SECTION_BAD_ROWS, /* the report's first_bad, each with its NUL */
     CT__N_SECTIONS
 } ct__section;
 
@@ -68,10 +70,10 @@ typedef struct ct__section_entry {
 typedef struct ct__cache_header {
     char magic[8];
     uint32_t byte_order, version;
-    uint64_t header_hash;  /* XXH3-64 of the header with this field 0 */
+    uint64_t header_hash; /* XXH3-64 of the header with this field 0 */
     uint64_t file_size;
-    uint64_t content_hash; /* ct_dataset.hash */
-    uint64_t settings_hash;/* XXH3-64 of the settings */
+    uint64_t content_hash;  /* ct_dataset.hash */
+    uint64_t settings_hash; /* XXH3-64 of the settings */
     int64_t n_platforms, n_users, n_items, n_interactions, n_persons, n_entities;
     int64_t valid_time, test_time;
     uint32_t lowercase, n_sections;
@@ -89,7 +91,8 @@ ct_status ct__cache_out_begin(ct__cache_out *out, ct__section section, ct_error 
 ct_status ct__cache_out_write(ct__cache_out *out, const void *bytes, size_t n, ct_error *err);
 ct_status ct__cache_out_end(ct__cache_out *out, ct_error *err);
 /* A whole section. */
-ct_status ct__cache_out_section(ct__cache_out *out, ct__section section, const void *bytes, size_t n, ct_error *err);
+ct_status ct__cache_out_section(ct__cache_out *out, ct__section section, const void *bytes, size_t n,
+                                ct_error *err);
 ct_status ct__cache_out_commit(ct__cache_out *out, ct_error *err);
 void ct__cache_out_free(ct__cache_out *out); /* accepts NULL; without commit nothing appears */
 

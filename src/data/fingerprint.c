@@ -1,4 +1,5 @@
-/* What makes a cache stale, written as lines and compared line by line, so that the first difference has a name. */
+/* What makes a cache stale, written as lines and compared line by line, so that the first difference has a
+ * name. */
 #include "data/fingerprint.h"
 
 #include <math.h>
@@ -52,7 +53,6 @@ static const char *key_of(keys *k, const char *rest) {
 static void put_platform(lines *l, const ct_config_platform *p) {
     keys k = {.platform = p->name};
     const ct_config_interactions *x = &p->interactions;
-    put(l, key_of(&k, "from"), p->from);
     put_paths(l, key_of(&k, "items.path"), &p->items.path);
     put(l, key_of(&k, "items.id"), p->items.id);
     put(l, key_of(&k, "items.title"), p->items.title);
@@ -82,8 +82,8 @@ static void put_platform(lines *l, const ct_config_platform *p) {
 
 static void put_data(lines *l, const ct_config_data *d) {
     put_int(l, "data.max_bad_rows", d->max_bad_rows);
-    put_int(l, "data.k_core_users", d->k_core_users);
-    put_int(l, "data.k_core_items", d->k_core_items);
+    put_int(l, "data.k_core.users", d->k_core_users);
+    put_int(l, "data.k_core.items", d->k_core_items);
     put(l, "data.vocab", d->vocab);
     if (strcmp(d->vocab, "auto") == 0) { /* the rest says how to learn one */
         put_int(l, "data.vocab_size", d->vocab_size);
@@ -98,14 +98,14 @@ static void put_data(lines *l, const ct_config_data *d) {
 }
 
 static void put_split(lines *l, const ct_config_eval *e) {
-    put(l, "eval.split", e->split == CT_SPLIT_TIME ? "time" : "last");
+    put(l, "eval.split.method", e->split == CT_SPLIT_TIME ? "time" : "last");
     if (e->split != CT_SPLIT_TIME) return;
     if (e->valid_time)
-        put(l, "eval.split.valid", e->valid_time);
+        put(l, "eval.split.valid_time", e->valid_time);
     else
         put_number(l, "eval.split.valid", e->valid);
     if (e->test_time)
-        put(l, "eval.split.test", e->test_time);
+        put(l, "eval.split.test_time", e->test_time);
     else
         put_number(l, "eval.split.test", e->test);
 }
@@ -122,8 +122,8 @@ ct_status ct__fingerprint_settings(const ct_config *config, ct_str *out, ct_erro
 
 static ct_status put_inputs(const ct__inputs *inputs, ct_str *out, ct_error *err) {
     for (size_t i = 0; i < inputs->n; i++)
-        CT_CHECK(ct_str_printf(out, err, "%lld %lld %s\n", (long long)inputs->v[i].size, (long long)inputs->v[i].mtime_ns,
-                               inputs->v[i].path));
+        CT_CHECK(ct_str_printf(out, err, "%lld %lld %s\n", (long long)inputs->v[i].size,
+                               (long long)inputs->v[i].mtime_ns, inputs->v[i].path));
     return CT_OK;
 }
 
@@ -138,7 +138,9 @@ ct_status ct__fingerprint_inputs(const ct__prepare *p, ct_str *out, ct_error *er
     return put_inputs(&p->vocab, out, err);
 }
 
-static size_t line_length(const char *text) { return strcspn(text, "\n"); }
+static size_t line_length(const char *text) {
+    return strcspn(text, "\n");
+}
 
 static const char *next_line(const char *text) {
     text += line_length(text);
@@ -193,14 +195,15 @@ ct_status ct__fingerprint_compare_inputs(const char *before, const char *now, ct
     if (!*old_rest && !*new_rest) return CT_OK;
     for (const char *line = old_rest; *line; line = next_line(line)) {
         const input_line old = parse_input(line);
-        if (!find_input(now, &old)) return ct_str_printf(why, err, "'%.*s' is gone", (int)old.n_path, old.path);
+        if (!find_input(now, &old))
+            return ct_str_printf(why, err, "'%.*s' is gone", (int)old.n_path, old.path);
     }
     for (const char *line = new_rest; *line; line = next_line(line)) {
         const input_line new = parse_input(line);
         const char *found = find_input(before, &new);
         if (!found) return ct_str_printf(why, err, "'%.*s' is new", (int)new.n_path, new.path);
         const input_line old = parse_input(found);
-        if (new.mtime_ns == old.mtime_ns && new.size == old.size) continue;
+        if (new.mtime_ns == old.mtime_ns &&new.size == old.size) continue;
         return ct_str_printf(why, err, "'%.*s' %s", (int)new.n_path, new.path,
                              new.mtime_ns > old.mtime_ns ? "is newer" : "changed");
     }

@@ -1,8 +1,8 @@
-/* k-core filtering: users and items with too few interactions are peeled off until all that stay have enough. Then the
- * kept users and items get their numbers.
+/* k-core filtering: users and items with too few interactions are peeled off until all that stay have enough.
+ * Then the kept users and items get their numbers.
  *
- * Peeling with a queue takes time in proportion to the interactions, however long the chain of removals is (Batagelj
- * and Zaversnik 2003, arXiv:cs/0310049). */
+ * Peeling with a queue takes time in proportion to the interactions, however long the chain of removals is
+ * (Batagelj and Zaversnik 2003, arXiv:cs/0310049). */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -11,11 +11,11 @@
 /* Interactions by item, counts, and what is still in. Nodes: users first, then items. */
 typedef struct peel {
     ct__prepare *p;
-    int64_t *item_begin;  /* [n_raw_items + 1] */
-    uint32_t *by_item;    /* [n_inters] places in p->order */
+    int64_t *item_begin; /* [n_raw_items + 1] */
+    uint32_t *by_item;   /* [n_inters] places in p->order */
     int64_t *user_count, *item_count;
     unsigned char *user_out, *item_out, *inter_out; /* inter_out by place in p->order */
-    int64_t *queue;       /* users as u, items as n_raw_users + i */
+    int64_t *queue;                                 /* users as u, items as n_raw_users + i */
     int64_t head, tail;
 } peel;
 
@@ -145,11 +145,12 @@ static ct_status count(ct__prepare *p, ct_error *err) {
         c->n_users = p->user_begin[i + 1] - p->user_begin[i];
         c->n_items = p->item_begin[i + 1] - p->item_begin[i];
         if (c->n_interactions > 0) continue;
-        return ct_fail(err, CT_ERR_DATA,
-                       "platform '%s': no interaction is left: %lld rows read in all its files, %lld bad, %lld below "
-                       "min_rating, %lld of events with weight 0, %lld outside the k-core",
-                       c->name, (long long)c->rows_read, (long long)c->bad_rows, (long long)c->below_rating,
-                       (long long)c->dropped_events, (long long)c->below_k_core);
+        return ct_fail(
+            err, CT_ERR_DATA,
+            "platform '%s': no interaction is left: %lld rows read in all its files, %lld bad, %lld below "
+            "min_rating, %lld of events with weight 0, %lld outside the k-core",
+            c->name, (long long)c->rows_read, (long long)c->bad_rows, (long long)c->below_rating,
+            (long long)c->dropped_events, (long long)c->below_k_core);
     }
     return CT_OK;
 }

@@ -25,7 +25,8 @@ void ct__links_free(ct__links *links) {
 ct_status ct__links_add(ct__links *links, ct_error *err) {
     if (links->n >= INT32_MAX) return ct_fail(err, CT_ERR_DATA, "over 2^31 - 1 %s", links->what);
     if (links->capacity < links->n + 1)
-        CT_CHECK(ct_grow((void **)&links->parent, &links->capacity, links->n + 1, sizeof *links->parent, err));
+        CT_CHECK(
+            ct_grow((void **)&links->parent, &links->capacity, links->n + 1, sizeof *links->parent, err));
     links->parent[links->n] = (int32_t)links->n;
     links->n++;
     return CT_OK;
@@ -49,12 +50,14 @@ void ct__links_join(ct__links *links, int32_t a, int32_t b) {
         links->parent[x] = y;
 }
 
-ct_status ct__links_key(ct__links *links, int32_t node, int32_t platform, const char *key, size_t n, ct_error *err) {
+ct_status ct__links_key(ct__links *links, int32_t node, int32_t platform, const char *key, size_t n,
+                        ct_error *err) {
     int64_t at = 0;
     int inserted = 0;
     CT_CHECK(ct_strmap_insert(links->keys, key, n, ct_strmap_count(links->keys), &at, &inserted, err));
     if (links->slots_capacity < (size_t)at + 1)
-        CT_CHECK(ct_grow((void **)&links->slots, &links->slots_capacity, (size_t)at + 1, sizeof *links->slots, err));
+        CT_CHECK(ct_grow((void **)&links->slots, &links->slots_capacity, (size_t)at + 1, sizeof *links->slots,
+                         err));
     ct__link_key *slot = &links->slots[at];
     if (inserted) {
         *slot = (ct__link_key){node, platform};
@@ -82,10 +85,10 @@ typedef struct side {
 typedef struct link_file {
     ct__prepare *p;
     ct__links *links;
-    const char *setting;  /* "links.users" */
+    const char *setting; /* "links.users" */
     ct__rows rows;
-    side *sides;          /* [n_platforms]; column.n_parts == 0: the file lacks the platform */
-    int64_t joined;       /* rows that named two known ids or more */
+    side *sides;    /* [n_platforms]; column.n_parts == 0: the file lacks the platform */
+    int64_t joined; /* rows that named two known ids or more */
     bool users;
 } link_file;
 
@@ -98,12 +101,13 @@ static ct_status bind_sides(link_file *f, ct_error *err) {
     int bound = 0;
     for (int i = 0; i < n; i++) {
         f->sides[i].platform = &f->p->platforms[i];
-        CT_CHECK(ct__column_bind(&f->sides[i].column, f->rows.table, f->setting, f->p->config->platforms[i].name, false,
-                                 err));
+        CT_CHECK(ct__column_bind(&f->sides[i].column, f->rows.table, f->setting,
+                                 f->p->config->platforms[i].name, false, err));
         if (f->sides[i].column.n_parts > 0) bound++;
     }
     if (bound >= 2) return CT_OK;
-    return ct_fail(err, CT_ERR_DATA, "'%s' (%s): want a column named after each of two platforms or more; the file has: %s",
+    return ct_fail(err, CT_ERR_DATA,
+                   "'%s' (%s): want a column named after each of two platforms or more; the file has: %s",
                    ct_table_path(f->rows.table), f->setting, ct_table_columns_text(f->rows.table));
 }
 
@@ -127,8 +131,8 @@ static ct_status take_row(link_file *f, ct_error *err) {
         const int64_t number = ct_strmap_find(ids_of(f, s->platform), id, n);
         if (number < 0 && !unknown) {
             unknown = true; /* a row is bad once, however many of its ids are unknown */
-            CT_CHECK(ct__rows_bad(&f->rows, err, "'%.100s' is not one of the %s of platform '%s'", id, f->links->what,
-                                  s->platform->config->name));
+            CT_CHECK(ct__rows_bad(&f->rows, err, "'%.100s' is not one of the %s of platform '%s'", id,
+                                  f->links->what, s->platform->config->name));
         }
         if (number < 0) continue;
         s->known++;
@@ -149,13 +153,14 @@ static ct_status zero_overlap(const link_file *f, ct_error *err) {
     for (int i = 0; i < f->p->config->n_platforms; i++) {
         const side *s = &f->sides[i];
         if (s->column.n_parts == 0) continue;
-        CT_TRY(ct_str_printf(&text, err, "\n  %s: %lld ids looked up, %lld known; the file has %s", 
+        CT_TRY(ct_str_printf(&text, err, "\n  %s: %lld ids looked up, %lld known; the file has %s",
                              s->platform->config->name, (long long)s->looked_up, (long long)s->known,
                              s->looked_up ? ct_str_text(&s->examples) : "none"),
                st, done);
         const ct_strmap *ids = ids_of(f, s->platform);
         for (int64_t k = 0; k < 2 && k < ct_strmap_count(ids); k++)
-            CT_TRY(ct_str_printf(&text, err, "%s'%.60s'", k ? ", " : "; the platform has ", ct_strmap_key(ids, k, NULL)),
+            CT_TRY(ct_str_printf(&text, err, "%s'%.60s'", k ? ", " : "; the platform has ",
+                                 ct_strmap_key(ids, k, NULL)),
                    st, done);
     }
     st = ct_fail(err, CT_ERR_DATA, "'%s' (%s): zero overlap: no row names two known %s:%s",
@@ -165,7 +170,8 @@ done:
     return st;
 }
 
-static ct_status read_link_file(ct__prepare *p, ct__links *links, bool users, const char *path, ct_error *err) {
+static ct_status read_link_file(ct__prepare *p, ct__links *links, bool users, const char *path,
+                                ct_error *err) {
     link_file f = {.p = p, .links = links, .users = users, .setting = users ? "links.users" : "links.items"};
     ct_status st = CT_OK;
     bool more = false;
@@ -206,13 +212,15 @@ ct_status ct__links_read_files(ct__prepare *p, ct_error *err) {
 /* ---- shared keys ---- */
 
 /* The first two keys of a platform: without any overlap each key has one platform only. */
-static ct_status describe_keys(const ct__links *links, const ct__raw_platform *platform, ct_str *text, ct_error *err) {
+static ct_status describe_keys(const ct__links *links, const ct__raw_platform *platform, ct_str *text,
+                               ct_error *err) {
     int64_t n = 0;
     CT_CHECK(ct_str_printf(text, err, "\n  %s has ", platform->config->name));
     for (int64_t k = 0; k < ct_strmap_count(links->keys); k++) {
         if (links->slots[k].last_platform != platform->index) continue;
         if (n++ < 2)
-            CT_CHECK(ct_str_printf(text, err, "%s'%.60s'", n > 1 ? ", " : "", ct_strmap_key(links->keys, k, NULL)));
+            CT_CHECK(ct_str_printf(text, err, "%s'%.60s'", n > 1 ? ", " : "",
+                                   ct_strmap_key(links->keys, k, NULL)));
     }
     return ct_str_printf(text, err, "%s%lld keys", n > 0 ? " ... " : "", (long long)n);
 }
@@ -228,11 +236,13 @@ static ct_status check_keys(const ct__prepare *p, const ct__links *links, bool u
         CT_TRY(describe_keys(links, &p->platforms[i], &text, err), st, done);
     }
     if (links->repeats > 0)
-        ct_log(CT_LOG_WARNING, "%lld %s share their %s with another of the same platform; they are linked too",
+        ct_log(CT_LOG_WARNING,
+               "%lld %s share their %s with another of the same platform; they are linked too",
                (long long)links->repeats, links->what, links->setting);
     if (with_key > 0 && links->matches == 0)
-        st = ct_fail(err, CT_ERR_DATA, "%s: zero overlap: no key is the same on two platforms:%s%s", links->setting,
-                     ct_str_text(&text), with_key == 1 ? "; no other platform names such a column" : "");
+        st = ct_fail(err, CT_ERR_DATA, "%s: zero overlap: no key is the same on two platforms:%s%s",
+                     links->setting, ct_str_text(&text),
+                     with_key == 1 ? "; no other platform names such a column" : "");
 done:
     ct_str_free(&text);
     return st;

@@ -8,7 +8,8 @@
 #include "data/prepare_report.h"
 #include "data/prepare_state.h"
 
-static ct_status prepare_begin(ct__prepare *p, const ct_config *config, ct_prepare_report *report, ct_error *err) {
+static ct_status prepare_begin(ct__prepare *p, const ct_config *config, ct_prepare_report *report,
+                               ct_error *err) {
     p->config = config;
     p->report = report;
     p->texts.fd = -1;
@@ -39,15 +40,17 @@ static void prepare_end(ct__prepare *p) {
     ct__links_free(&p->persons);
     ct__links_free(&p->entities);
     ct_strmap_free(p->events);
-    void *blocks[] = {p->platforms,  p->users,      p->items,       p->inters,       p->order,       p->order_begin,
-                      p->user_new,   p->item_new,   p->user_raw,    p->item_raw,     p->user_begin,  p->item_begin,
-                      p->user_person, p->item_entity, p->person_begin, p->person_user, p->vocab_bytes};
+    void *blocks[] = {p->platforms,   p->users,      p->items,       p->inters,      p->order,
+                      p->order_begin, p->user_new,   p->item_new,    p->user_raw,    p->item_raw,
+                      p->user_begin,  p->item_begin, p->user_person, p->item_entity, p->person_begin,
+                      p->person_user, p->vocab_bytes};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) ct_free(blocks[i]);
 }
 
 /* ---- the cache that is there ---- */
 
-/* Puts vocab.txt beside dataset.bin right again: somebody removed it, or a run was killed between the two renames. */
+/* Puts vocab.txt beside dataset.bin right again: somebody removed it, or a run was killed between the two
+ * renames. */
 static ct_status restore_vocab(const char *path, const ct_dataset *data, ct_error *err) {
     const char *bytes = ct__cache_section(data->store, CT__SECTION_VOCAB);
     const size_t n = (size_t)data->store->header->sections[CT__SECTION_VOCAB].size;
@@ -60,8 +63,8 @@ static ct_status restore_vocab(const char *path, const ct_dataset *data, ct_erro
 }
 
 /* Opens the cache and leaves in why what it lacks; why stays empty when it fits, and *data is then open. */
-static ct_status try_cache(ct_dataset **data, const char *folder, const ct_str *settings, const ct_str *inputs,
-                           ct_str *why, ct_error *err) {
+static ct_status try_cache(ct_dataset **data, const char *folder, const ct_str *settings,
+                           const ct_str *inputs, ct_str *why, ct_error *err) {
     ct_error reason = CT_ERROR_INIT;
     const ct_status st = ct_dataset_open(data, folder, true, &reason);
     if (st == CT_ERR_MEMORY) return ct_fail(err, st, "%s", reason.text);
@@ -69,11 +72,11 @@ static ct_status try_cache(ct_dataset **data, const char *folder, const ct_str *
     const struct ct_dataset_store *store = (*data)->store;
     ct_status compared = CT_OK;
     if (store->header->settings_hash != ct_hash(ct_str_text(settings), settings->length))
-        compared = ct__fingerprint_compare_settings(ct__cache_section(store, CT__SECTION_SETTINGS), ct_str_text(settings),
-                                                    why, err);
+        compared = ct__fingerprint_compare_settings(ct__cache_section(store, CT__SECTION_SETTINGS),
+                                                    ct_str_text(settings), why, err);
     if (compared == CT_OK && why->length == 0)
-        compared = ct__fingerprint_compare_inputs(ct__cache_section(store, CT__SECTION_INPUTS), ct_str_text(inputs), why,
-                                                  err);
+        compared = ct__fingerprint_compare_inputs(ct__cache_section(store, CT__SECTION_INPUTS),
+                                                  ct_str_text(inputs), why, err);
     if (compared == CT_OK && why->length == 0) return CT_OK;
     ct_dataset_close(*data);
     *data = NULL;
@@ -81,8 +84,8 @@ static ct_status try_cache(ct_dataset **data, const char *folder, const ct_str *
 }
 
 /* *reused: the cache fits and the report is filled from it. Else the report says why it does not. */
-static ct_status reuse(ct__prepare *p, const char *path, const ct_str *settings, const ct_str *inputs, bool force,
-                       ct_error *err) {
+static ct_status reuse(ct__prepare *p, const char *path, const ct_str *settings, const ct_str *inputs,
+                       bool force, ct_error *err) {
     const char *folder = p->config->data.cache;
     ct_dataset *data = NULL;
     ct_str why = {0};
@@ -108,7 +111,8 @@ done:
 
 /* ---- a new one ---- */
 
-static ct_status build(ct__prepare *p, const char *path, const ct_str *settings, const ct_str *inputs, ct_error *err) {
+static ct_status build(ct__prepare *p, const char *path, const ct_str *settings, const ct_str *inputs,
+                       ct_error *err) {
     CT_CHECK(ct__texts_create(&p->texts, p->config->data.cache, err));
     CT_CHECK(ct__prepare_read(p, err));
     CT_CHECK(ct__texts_seal(&p->texts, err));

@@ -3,15 +3,15 @@
 #include "data/prepare_state.h"
 
 /* Numbers the groups of n kept nodes in the order of their first one. *group is [n]. */
-static ct_status number_groups(const ct__links *links, const int32_t *raw, int64_t n, int32_t **group, int64_t *n_groups,
-                               ct_error *err) {
+static ct_status number_groups(const ct__links *links, const int32_t *raw, int64_t n, int32_t **group,
+                               int64_t *n_groups, ct_error *err) {
     int32_t *of_root = NULL;
     CT_CHECK(ct_calloc((size_t)n, sizeof **group, (void **)group, err));
     CT_CHECK(ct_calloc(links->n, sizeof *of_root, (void **)&of_root, err)); /* group + 1; 0: none yet */
     *n_groups = 0;
     for (int64_t i = 0; i < n; i++) {
         int32_t *g = &of_root[ct__links_root(links, raw[i])];
-        if (*g == 0) *g = (int32_t)++*n_groups;
+        if (*g == 0) *g = (int32_t)++ * n_groups;
         (*group)[i] = *g - 1;
     }
     ct_free(of_root);
@@ -61,10 +61,11 @@ static bool asks_for_links(const ct__prepare *p, bool users) {
 }
 
 static ct_status zero_left(const char *what, ct_error *err) {
-    return ct_fail(err, CT_ERR_DATA,
-                   "zero overlap: none of the linked %s is kept with its counterpart; the rest was left out by "
-                   "data.k_core_users, data.k_core_items or for want of interactions",
-                   what);
+    return ct_fail(
+        err, CT_ERR_DATA,
+        "zero overlap: none of the linked %s is kept with its counterpart; the rest was left out by "
+        "data.k_core or for want of interactions",
+        what);
 }
 
 ct_status ct__prepare_groups(ct__prepare *p, ct_error *err) {
@@ -72,11 +73,15 @@ ct_status ct__prepare_groups(ct__prepare *p, ct_error *err) {
     ct_status st = CT_OK;
     int64_t *counts = NULL, linked_users = 0, linked_items = 0;
     CT_TRY(ct_calloc((size_t)n, 2 * sizeof *counts, (void **)&counts, err), st, done);
-    CT_TRY(number_groups(&p->persons, p->user_raw, p->n_users, &p->user_person, &p->n_persons, err), st, done);
-    CT_TRY(number_groups(&p->entities, p->item_raw, p->n_items, &p->item_entity, &p->n_entities, err), st, done);
+    CT_TRY(number_groups(&p->persons, p->user_raw, p->n_users, &p->user_person, &p->n_persons, err), st,
+           done);
+    CT_TRY(number_groups(&p->entities, p->item_raw, p->n_items, &p->item_entity, &p->n_entities, err), st,
+           done);
     CT_TRY(list_person_users(p, err), st, done);
-    CT_TRY(count_linked(p->user_person, p->n_persons, p->user_begin, n, counts, &linked_users, err), st, done);
-    CT_TRY(count_linked(p->item_entity, p->n_entities, p->item_begin, n, counts + n, &linked_items, err), st, done);
+    CT_TRY(count_linked(p->user_person, p->n_persons, p->user_begin, n, counts, &linked_users, err), st,
+           done);
+    CT_TRY(count_linked(p->item_entity, p->n_entities, p->item_begin, n, counts + n, &linked_items, err), st,
+           done);
     for (int i = 0; i < n; i++) {
         p->platforms[i].counts->linked_users = counts[i];
         p->platforms[i].counts->linked_items = counts[n + i];

@@ -8,7 +8,6 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "data/prepare_state.h"
-#include "data/table_source.h"
 
 static ct_status add_input(ct__inputs *inputs, const char *path, ct_error *err) {
     struct stat info;
@@ -48,10 +47,10 @@ static void sort_unique(ct__inputs *inputs) {
     inputs->n = kept;
 }
 
-/* Adds the files that pattern matches; tables_only leaves out names that are no table. *found may stay 0. */
-static ct_status add_glob(ct__inputs *inputs, const char *pattern, bool tables_only, size_t *found, ct_error *err) {
+/* Adds the files that pattern matches. *found may stay 0. */
+static ct_status add_glob(ct__inputs *inputs, const char *pattern, size_t *found, ct_error *err) {
     *found = 0;
-    if (!tables_only && ct_path_exists(pattern)) { /* a name that holds a glob character, too */
+    if (ct_path_exists(pattern)) { /* a name that holds a glob character, too */
         *found = 1;
         return add_input(inputs, pattern, err);
     }
@@ -59,14 +58,11 @@ static ct_status add_glob(ct__inputs *inputs, const char *pattern, bool tables_o
     const int code = glob(pattern, GLOB_NOSORT, NULL, &matches);
     if (code == GLOB_NOMATCH) return CT_OK;
     if (code != 0)
-        return ct_fail(err, code == GLOB_NOSPACE ? CT_ERR_MEMORY : CT_ERR_IO, "'%s': the pattern cannot be read",
-                       pattern);
+        return ct_fail(err, code == GLOB_NOSPACE ? CT_ERR_MEMORY : CT_ERR_IO,
+                       "'%s': the pattern cannot be read", pattern);
     ct_status st = CT_OK;
-    for (size_t i = 0; i < matches.gl_pathc && st == CT_OK; i++) {
-        if (tables_only && ct__table_kind_of(matches.gl_pathv[i]) == CT__TABLE_UNKNOWN) continue;
-        st = add_input(inputs, matches.gl_pathv[i], err);
-        (*found)++;
-    }
+    for (; *found < matches.gl_pathc && st == CT_OK; (*found)++)
+        st = add_input(inputs, matches.gl_pathv[*found], err);
     globfree(&matches);
     return st;
 }
@@ -74,32 +70,25 @@ static ct_status add_glob(ct__inputs *inputs, const char *pattern, bool tables_o
 static ct_status add_list(ct__inputs *inputs, const ct_strlist *paths, const char *key, ct_error *err) {
     for (int i = 0; i < paths->n; i++) {
         size_t found = 0;
-        CT_CHECK(add_glob(inputs, paths->v[i], false, &found, err));
+        CT_CHECK(add_glob(inputs, paths->v[i], &found, err));
         if (found == 0) return ct_fail(err, CT_ERR_IO, "%s: no file '%s'", key, paths->v[i]);
     }
     sort_unique(inputs);
     return CT_OK;
 }
 
-/* The files of one part of a platform: those that are named, else PART.* in the platform's folder. */
+/* The files of one part of a platform (the configuration has put those of its `from` folder among the paths).
+ */
 static ct_status find_part(ct__inputs *inputs, const ct_config_platform *platform, const char *part,
                            const ct_strlist *paths, bool needed, ct_error *err) {
     ct_status st = CT_OK;
-    ct_str text = {0};
-    size_t found = 0;
-    if (paths->n > 0) {
-        CT_TRY(ct_str_printf(&text, err, "platforms.%s.%s.path", platform->name, part), st, done);
-        CT_TRY(add_list(inputs, paths, text.data, err), st, done);
-    } else if (platform->from) {
-        CT_TRY(ct_str_printf(&text, err, "%s/%s.*", platform->from, part), st, done);
-        CT_TRY(add_glob(inputs, text.data, true, &found, err), st, done);
-        sort_unique(inputs);
-    }
+    ct_str key = {0};
+    CT_TRY(ct_str_printf(&key, err, "platforms.%s.%s.path", platform->name, part), st, done);
+    CT_TRY(add_list(inputs, paths, key.data, err), st, done);
     if (inputs->n == 0 && needed)
-        st = ct_fail(err, CT_ERR_IO, "platform '%s': no %s file%s%s; want %s.csv, .tsv or .jsonl", platform->name, part,
-                     platform->from ? " in " : "", platform->from ? platform->from : "", part);
+        st = ct_fail(err, CT_ERR_CONFIG, "%s: none, want at least one file", key.data);
 done:
-    ct_str_free(&text);
+    ct_str_free(&key);
     return st;
 }
 
@@ -110,7 +99,8 @@ ct_status ct__prepare_find_inputs(ct__prepare *p, ct_error *err) {
         ct__raw_platform *raw = &p->platforms[i];
         CT_CHECK(find_part(&raw->items, platform, "items", &platform->items.path, true, err));
         CT_CHECK(find_part(&raw->users, platform, "users", &platform->users.path, false, err));
-        CT_CHECK(find_part(&raw->interactions, platform, "interactions", &platform->interactions.path, true, err));
+        CT_CHECK(
+            find_part(&raw->interactions, platform, "interactions", &platform->interactions.path, true, err));
     }
     CT_CHECK(add_list(&p->user_links, &config->links.users, "links.users", err));
     CT_CHECK(add_list(&p->item_links, &config->links.items, "links.items", err));

@@ -8,7 +8,9 @@
 _Static_assert(sizeof(ct_prepare_platform) == sizeof(char *) + CT__REPORT_COUNTS * sizeof(int64_t),
                "the counts of ct_prepare_platform are stored as they lie behind the name");
 
-int64_t *ct__report_counts(ct_prepare_platform *platform) { return &platform->n_users; }
+int64_t *ct__report_counts(ct_prepare_platform *platform) {
+    return &platform->n_users;
+}
 
 ct_status ct__report_create(ct_prepare_report *report, const ct_config *config, ct_error *err) {
     const int n = config->n_platforms;

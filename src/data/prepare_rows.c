@@ -8,7 +8,8 @@
 
 enum { IN_MESSAGE = 5 };
 
-ct_status ct__rows_open(ct__rows *rows, ct__prepare *p, ct__raw_platform *platform, const char *path, ct_error *err) {
+ct_status ct__rows_open(ct__rows *rows, ct__prepare *p, ct__raw_platform *platform, const char *path,
+                        ct_error *err) {
     memset(rows, 0, sizeof *rows);
     rows->p = p;
     rows->platform = platform;
@@ -25,8 +26,8 @@ static ct_status show(ct__rows *rows, const char *reason, ct_error *err) {
     ct_prepare_report *report = rows->p->report;
     const size_t n = (size_t)report->n_first_bad;
     if (rows->p->first_bad_capacity < n + 1)
-        CT_CHECK(ct_grow((void **)&report->first_bad, &rows->p->first_bad_capacity, n + 1, sizeof *report->first_bad,
-                         err));
+        CT_CHECK(ct_grow((void **)&report->first_bad, &rows->p->first_bad_capacity, n + 1,
+                         sizeof *report->first_bad, err));
     CT_CHECK(ct_strdup(reason, &report->first_bad[n], err));
     report->n_first_bad++;
     return CT_OK;
@@ -52,8 +53,8 @@ ct_status ct__rows_bad(ct__rows *rows, ct_error *err, const char *format, ...) {
 
     rows->bad++;
     if (rows->platform) rows->platform->counts->bad_rows++;
-    CT_TRY(ct_str_printf(&reason, err, "%s:%lld: %s", ct_table_path(rows->table), (long long)ct_table_line(rows->table),
-                         text),
+    CT_TRY(ct_str_printf(&reason, err, "%s:%lld: %s", ct_table_path(rows->table),
+                         (long long)ct_table_line(rows->table), text),
            st, done);
     int *shown = rows->platform ? &rows->platform->n_bad_shown : &rows->p->n_link_bad_shown;
     if (*shown < CT__BAD_ROWS_SHOWN) {
@@ -61,7 +62,8 @@ ct_status ct__rows_bad(ct__rows *rows, ct_error *err, const char *format, ...) {
         (*shown)++;
     }
     if (rows->bad <= IN_MESSAGE)
-        CT_TRY(ct_str_printf(&rows->first, err, "\n  line %lld: %.200s", (long long)ct_table_line(rows->table), text),
+        CT_TRY(ct_str_printf(&rows->first, err, "\n  line %lld: %.200s",
+                             (long long)ct_table_line(rows->table), text),
                st, done);
     if (!rows->patient) st = ct__rows_check_limit(rows, err);
 done:

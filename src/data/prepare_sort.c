@@ -21,8 +21,10 @@ static bool is_sorted(const ct__raw_inter *inters, const uint32_t *v, int64_t n,
     return true;
 }
 
-/* Merge sort from the bottom up: stable, so that equal ones keep their place; no allocation, no worst case. */
-static void sort_stable(const ct__raw_inter *inters, uint32_t *v, int64_t n, uint32_t *scratch, compare_inters compare) {
+/* Merge sort from the bottom up: stable, so that equal ones keep their place; no allocation, no worst case.
+ */
+static void sort_stable(const ct__raw_inter *inters, uint32_t *v, int64_t n, uint32_t *scratch,
+                        compare_inters compare) {
     if (is_sorted(inters, v, n, compare)) return; /* logs mostly are */
     uint32_t *from = v, *to = scratch;
     for (int64_t width = 1; width < n; width *= 2) {
@@ -31,7 +33,8 @@ static void sort_stable(const ct__raw_inter *inters, uint32_t *v, int64_t n, uin
             const int64_t end = begin + 2 * width < n ? begin + 2 * width : n;
             int64_t a = begin, b = middle;
             for (int64_t k = begin; k < end; k++) {
-                const bool left = a < middle && (b >= end || compare(&inters[from[a]], &inters[from[b]]) <= 0);
+                const bool left =
+                    a < middle && (b >= end || compare(&inters[from[a]], &inters[from[b]]) <= 0);
                 to[k] = left ? from[a++] : from[b++];
             }
         }
@@ -50,7 +53,8 @@ static ct_status group_by_user(ct__prepare *p, ct_error *err) {
     for (int64_t k = 0; k < p->n_raw_inters; k++) begin[p->inters[k].user + 1]++;
     for (int64_t u = 0; u < p->n_raw_users; u++) begin[u + 1] += begin[u];
     for (int64_t k = 0; k < p->n_raw_inters; k++) p->order[begin[p->inters[k].user]++] = (uint32_t)k;
-    for (int64_t u = p->n_raw_users; u > 0; u--) begin[u] = begin[u - 1]; /* the filling moved each to its end */
+    for (int64_t u = p->n_raw_users; u > 0; u--)
+        begin[u] = begin[u - 1]; /* the filling moved each to its end */
     begin[0] = 0;
     return CT_OK;
 }

@@ -1,4 +1,5 @@
-/* The two moments of the split by time: the first second of validation and of test, for everybody the same. */
+/* The two moments of the split by time: the first second of validation and of test, for everybody the same.
+ */
 #include <math.h>
 
 #include "base/alloc.h"
@@ -36,7 +37,8 @@ static int64_t count_before(const int64_t *v, int64_t n, int64_t moment) {
     return count;
 }
 
-/* The moment from which the last `share` * total of the first n times on lie; equal times go to the later part. */
+/* The moment from which the last `share` * total of the first n times on lie; equal times go to the later
+ * part. */
 static int64_t moment_of_share(int64_t *v, int64_t total, int64_t n, double share) {
     const int64_t later = (int64_t)floor(share * (double)total + 0.5);
     const int64_t last = select_kth(v, total, n - 1);
@@ -53,29 +55,33 @@ static ct_status find_moments(ct__prepare *p, int64_t *times, ct_error *err) {
     const ct_config_eval *eval = &p->config->eval;
     const int64_t n = p->n_inters;
     if (eval->test_time)
-        CT_CHECK(given_moment("eval.split.test", eval->test_time, &p->test_time, err));
+        CT_CHECK(given_moment("eval.split.test_time", eval->test_time, &p->test_time, err));
     else
         p->test_time = moment_of_share(times, n, n, eval->test);
     const int64_t before_test = count_before(times, n, p->test_time);
     if (eval->valid_time)
-        CT_CHECK(given_moment("eval.split.valid", eval->valid_time, &p->valid_time, err));
+        CT_CHECK(given_moment("eval.split.valid_time", eval->valid_time, &p->valid_time, err));
     else
         p->valid_time = before_test > 0 ? moment_of_share(times, n, before_test, eval->valid) : p->test_time;
     if (p->valid_time > p->test_time && eval->valid_time)
-        return ct_fail(err, CT_ERR_CONFIG, "eval.split: validation begins at %lld, after the test's begin at %lld",
+        return ct_fail(err, CT_ERR_CONFIG,
+                       "eval.split: validation begins at %lld, after the test's begin at %lld",
                        (long long)p->valid_time, (long long)p->test_time);
     if (p->valid_time > p->test_time) p->valid_time = p->test_time;
 
     const int64_t training = count_before(times, n, p->valid_time);
     if (training == 0)
-        return ct_fail(err, CT_ERR_DATA,
-                       "eval.split: no interaction is earlier than the validation's begin at %lld, so there is nothing "
-                       "to train on (the times lie in %lld .. %lld)",
-                       (long long)p->valid_time, (long long)select_kth(times, n, 0), (long long)select_kth(times, n, n - 1));
+        return ct_fail(
+            err, CT_ERR_DATA,
+            "eval.split: no interaction is earlier than the validation's begin at %lld, so there is nothing "
+            "to train on (the times lie in %lld .. %lld)",
+            (long long)p->valid_time, (long long)select_kth(times, n, 0),
+            (long long)select_kth(times, n, n - 1));
     return CT_OK;
 }
 
-/* The same two moments for everybody may leave a platform, whose data ends earlier, without anything to test on. */
+/* The same two moments for everybody may leave a platform, whose data ends earlier, without anything to test
+ * on. */
 static void warn_untested(const ct__prepare *p) {
     int64_t k = 0;
     for (int i = 0; i < p->config->n_platforms; i++) {
@@ -85,7 +91,8 @@ static void warn_untested(const ct__prepare *p) {
             tested += p->inters[p->order[k]].time >= p->test_time;
         if (tested == 0)
             ct_log(CT_LOG_WARNING,
-                   "platform '%s': all of its interactions are earlier than the test's begin at %lld, so it is not "
+                   "platform '%s': all of its interactions are earlier than the test's begin at %lld, so it "
+                   "is not "
                    "tested; give other moments, or use eval.split: last",
                    c->name, (long long)p->test_time);
     }

@@ -32,7 +32,7 @@ typedef struct ct__raw_inter {
     int64_t time, review;
     int32_t user, item; /* raw numbers */
     float weight;
-    int32_t event;      /* number of its name; 0: none */
+    int32_t event; /* number of its name; 0: none */
 } ct__raw_inter;
 
 typedef struct ct__raw_platform {
@@ -43,7 +43,7 @@ typedef struct ct__raw_platform {
     int64_t user_begin, item_begin; /* raw number of the first */
     int64_t timed, untimed;         /* interactions with and without a time */
     int n_bad_shown;
-    ct_prepare_platform *counts;    /* in the report */
+    ct_prepare_platform *counts; /* in the report */
 } ct__raw_platform;
 
 /* Raw numbers count all users and items that were read; the dataset's numbers only those that are kept. */
@@ -55,7 +55,7 @@ typedef struct ct__prepare {
     ct__inputs user_links, item_links; /* link files */
     ct__inputs vocab;                  /* data.vocab, when it is a file */
 
-    ct__raw_platform *platforms;       /* [config->n_platforms] */
+    ct__raw_platform *platforms; /* [config->n_platforms] */
     ct__texts texts;
     ct_strmap *events;
     ct__raw_user *users;
@@ -65,17 +65,18 @@ typedef struct ct__prepare {
     size_t users_capacity, items_capacity, inters_capacity;
     ct__links persons, entities;
 
-    /* Kept interactions by user, time, place: raw numbers; user u has order[order_begin[u]] .. order_begin[u + 1]. */
+    /* Kept interactions by user, time, place: raw numbers; user u has order[order_begin[u]] .. order_begin[u
+     * + 1]. */
     uint32_t *order;
-    int64_t *order_begin;              /* [n_raw_users + 1] */
-    int32_t *user_new, *item_new;      /* raw to kept number, -1: left out */
-    int32_t *user_raw, *item_raw;      /* kept to raw number */
+    int64_t *order_begin;         /* [n_raw_users + 1] */
+    int32_t *user_new, *item_new; /* raw to kept number, -1: left out */
+    int32_t *user_raw, *item_raw; /* kept to raw number */
     int64_t n_users, n_items, n_inters;
-    int64_t *user_begin, *item_begin;  /* [n_platforms + 1], kept numbers */
+    int64_t *user_begin, *item_begin; /* [n_platforms + 1], kept numbers */
 
-    int32_t *user_person, *item_entity;    /* [n_users], [n_items] */
-    int64_t *person_begin;             /* [n_persons + 1] */
-    int32_t *person_user;              /* [n_users] */
+    int32_t *user_person, *item_entity; /* [n_users], [n_items] */
+    int64_t *person_begin;              /* [n_persons + 1] */
+    int32_t *person_user;               /* [n_users] */
     int64_t n_persons, n_entities;
 
     int64_t valid_time, test_time;

@@ -43,7 +43,8 @@ static ct_status write_all(ct__texts *texts, const char *bytes, size_t n, ct_err
         const ssize_t done = write(texts->fd, bytes, n);
         if (done < 0 && errno == EINTR) continue;
         if (done < 0)
-            return ct_fail(err, CT_ERR_IO, "'%s': writing a temporary file: %s", texts->folder, strerror(errno));
+            return ct_fail(err, CT_ERR_IO, "'%s': writing a temporary file: %s", texts->folder,
+                           strerror(errno));
         bytes += done;
         n -= (size_t)done;
     }
@@ -82,7 +83,9 @@ ct_status ct__texts_seal(ct__texts *texts, ct_error *err) {
     return CT_OK;
 }
 
-const char *ct__texts_get(const ct__texts *texts, int64_t ref) { return ref < 0 ? "" : texts->map + ref; }
+const char *ct__texts_get(const ct__texts *texts, int64_t ref) {
+    return ref < 0 ? "" : texts->map + ref;
+}
 
 void ct__texts_free(ct__texts *texts) {
     if (texts->map) munmap((void *)texts->map, (size_t)texts->size);

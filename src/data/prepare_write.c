@@ -19,7 +19,9 @@ typedef struct writer {
 
 typedef const char *(*text_of)(const ct__prepare *p, int64_t i);
 
-static const char *platform_name(const ct__prepare *p, int64_t i) { return p->config->platforms[i].name; }
+static const char *platform_name(const ct__prepare *p, int64_t i) {
+    return p->config->platforms[i].name;
+}
 
 static const char *user_id(const ct__prepare *p, int64_t i) {
     const ct__raw_platform *platform = ct__prepare_user_platform(p, p->user_raw[i]);
@@ -93,7 +95,8 @@ static ct_status item_tokens(writer *w, int64_t i, ct_error *err) {
 
 static ct_status review_tokens(writer *w, int64_t i, ct_error *err) {
     const ct__prepare *p = w->p;
-    return add_text(w, ct__texts_get(&p->texts, p->inters[p->order[i]].review), p->config->data.max_review_tokens, err);
+    return add_text(w, ct__texts_get(&p->texts, p->inters[p->order[i]].review),
+                    p->config->data.max_review_tokens, err);
 }
 
 /* The tokens, then the offsets in the section behind. */
@@ -116,7 +119,8 @@ static ct_status write_tokens(writer *w, ct__section ids, int64_t n, tokens_of t
 static ct_status write_platforms(writer *w, ct__section section, const int64_t *begin, ct_error *err) {
     CT_CHECK(ct__cache_out_begin(w->out, section, err));
     for (int32_t p = 0; p < w->p->config->n_platforms; p++)
-        for (int64_t i = begin[p]; i < begin[p + 1]; i++) CT_CHECK(ct__cache_out_write(w->out, &p, sizeof p, err));
+        for (int64_t i = begin[p]; i < begin[p + 1]; i++)
+            CT_CHECK(ct__cache_out_write(w->out, &p, sizeof p, err));
     return ct__cache_out_end(w->out, err);
 }
 
@@ -130,13 +134,15 @@ static int compare_ids(const void *a, const void *b, void *ctx) {
     return strcmp(order->id(order->p, *(const int32_t *)a), order->id(order->p, *(const int32_t *)b));
 }
 
-static ct_status write_by_id(writer *w, ct__section section, const int64_t *begin, text_of id, ct_error *err) {
+static ct_status write_by_id(writer *w, ct__section section, const int64_t *begin, text_of id,
+                             ct_error *err) {
     const int np = w->p->config->n_platforms;
     by_id order = {w->p, id};
     int32_t *v = NULL;
     CT_CHECK(ct_calloc((size_t)begin[np], sizeof *v, (void **)&v, err));
     for (int32_t i = 0; i < begin[np]; i++) v[i] = i;
-    for (int p = 0; p < np; p++) qsort_r(v + begin[p], (size_t)(begin[p + 1] - begin[p]), sizeof *v, compare_ids, &order);
+    for (int p = 0; p < np; p++)
+        qsort_r(v + begin[p], (size_t)(begin[p + 1] - begin[p]), sizeof *v, compare_ids, &order);
     const ct_status st = ct__cache_out_section(w->out, section, v, (size_t)begin[np] * sizeof *v, err);
     ct_free(v);
     return st;
@@ -146,11 +152,12 @@ static ct_status write_interactions(writer *w, ct_error *err) {
     const ct__prepare *p = w->p;
     for (int64_t u = 0; u < p->n_users; u++) w->begin[u] = p->order_begin[p->user_raw[u]];
     w->begin[p->n_users] = p->n_inters;
-    CT_CHECK(ct__cache_out_section(w->out, CT__SECTION_INTER_BEGIN, w->begin, ((size_t)p->n_users + 1) * sizeof *w->begin,
-                                   err));
+    CT_CHECK(ct__cache_out_section(w->out, CT__SECTION_INTER_BEGIN, w->begin,
+                                   ((size_t)p->n_users + 1) * sizeof *w->begin, err));
     CT_CHECK(ct__cache_out_begin(w->out, CT__SECTION_INTER_ITEM, err));
     for (int64_t k = 0; k < p->n_inters; k++)
-        CT_CHECK(ct__cache_out_write(w->out, &p->item_new[p->inters[p->order[k]].item], sizeof(int32_t), err));
+        CT_CHECK(
+            ct__cache_out_write(w->out, &p->item_new[p->inters[p->order[k]].item], sizeof(int32_t), err));
     CT_CHECK(ct__cache_out_end(w->out, err));
     CT_CHECK(ct__cache_out_begin(w->out, CT__SECTION_INTER_TIME, err));
     for (int64_t k = 0; k < p->n_inters; k++)
@@ -204,12 +211,13 @@ static void count_missing(ct__prepare *p) {
 
 static ct_status write_origin(writer *w, const ct_str *settings, const ct_str *inputs, ct_error *err) {
     ct_prepare_report *report = w->p->report;
-    CT_CHECK(ct__cache_out_section(w->out, CT__SECTION_SETTINGS, ct_str_text(settings), settings->length + 1, err));
+    CT_CHECK(ct__cache_out_section(w->out, CT__SECTION_SETTINGS, ct_str_text(settings), settings->length + 1,
+                                   err));
     CT_CHECK(ct__cache_out_section(w->out, CT__SECTION_INPUTS, ct_str_text(inputs), inputs->length + 1, err));
     CT_CHECK(ct__cache_out_begin(w->out, CT__SECTION_REPORT, err));
     for (int i = 0; i < report->n_platforms; i++)
-        CT_CHECK(ct__cache_out_write(w->out, ct__report_counts(&report->platforms[i]), CT__REPORT_COUNTS * sizeof(int64_t),
-                                     err));
+        CT_CHECK(ct__cache_out_write(w->out, ct__report_counts(&report->platforms[i]),
+                                     CT__REPORT_COUNTS * sizeof(int64_t), err));
     CT_CHECK(ct__cache_out_end(w->out, err));
     CT_CHECK(ct__cache_out_begin(w->out, CT__SECTION_BAD_ROWS, err));
     for (int i = 0; i < report->n_first_bad; i++)
@@ -242,7 +250,9 @@ static void fill_report(const writer *w) {
     p->report->hash = ct__cache_out_header(w->out)->content_hash;
 }
 
-static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t largest(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
 
 ct_status ct__prepare_write(ct__prepare *p, const char *path, const ct_str *settings, const ct_str *inputs,
                             ct_error *err) {
@@ -251,8 +261,8 @@ ct_status ct__prepare_write(ct__prepare *p, const char *path, const ct_str *sett
     char *vocab_path = NULL;
     const int64_t n = largest(largest(p->n_users, p->n_items), largest(p->n_inters, p->config->n_platforms));
     CT_TRY(ct_calloc((size_t)n + 1, sizeof *w.begin, (void **)&w.begin, err), st, done);
-    CT_TRY(ct_tokenizer_parse(&w.tokenizer, p->vocab.n ? p->vocab.v[0].path : CT__CACHE_VOCAB_FILE, p->vocab_bytes,
-                              p->n_vocab_bytes, p->config->data.lowercase, err),
+    CT_TRY(ct_tokenizer_parse(&w.tokenizer, p->vocab.n ? p->vocab.v[0].path : CT__CACHE_VOCAB_FILE,
+                              p->vocab_bytes, p->n_vocab_bytes, p->config->data.lowercase, err),
            st, done);
     CT_TRY(ct__cache_out_open(&w.out, path, err), st, done);
     count_missing(p);
@@ -261,7 +271,8 @@ ct_status ct__prepare_write(ct__prepare *p, const char *path, const ct_str *sett
     CT_TRY(ct__cache_out_section(w.out, CT__SECTION_VOCAB, p->vocab_bytes, p->n_vocab_bytes, err), st, done);
     CT_TRY(write_origin(&w, settings, inputs, err), st, done);
     fill_header(&w, settings);
-    /* vocab.txt first: the copy inside dataset.bin is the one that counts, and its rename is the moment of change. */
+    /* vocab.txt first: the copy inside dataset.bin is the one that counts, and its rename is the moment of
+     * change. */
     CT_TRY(ct_path_join(p->config->data.cache, CT__CACHE_VOCAB_FILE, &vocab_path, err), st, done);
     CT_TRY(ct_write_file(vocab_path, p->vocab_bytes, p->n_vocab_bytes, err), st, done);
     CT_TRY(ct__cache_out_commit(w.out, err), st, done);

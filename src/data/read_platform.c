@@ -5,7 +5,8 @@
 
 #include "base/log.h"
 
-ct_status ct__bind_columns(ct__column *columns, const ct__mapping *mappings, int n, ct_table *table, ct_error *err) {
+ct_status ct__bind_columns(ct__column *columns, const ct__mapping *mappings, int n, ct_table *table,
+                           ct_error *err) {
     for (int i = 0; i < n; i++) {
         const ct__mapping *m = &mappings[i];
         const char *spec = m->spec ? m->spec : m->fallback;
@@ -27,8 +28,8 @@ void ct__free_columns(ct__column *columns, int n) {
 
 typedef ct_status (*read_file)(ct__prepare *p, ct__raw_platform *platform, const char *path, ct_error *err);
 
-static ct_status read_files(ct__prepare *p, ct__raw_platform *platform, const ct__inputs *inputs, read_file read,
-                            ct_error *err) {
+static ct_status read_files(ct__prepare *p, ct__raw_platform *platform, const ct__inputs *inputs,
+                            read_file read, ct_error *err) {
     for (size_t i = 0; i < inputs->n; i++) CT_CHECK(read(p, platform, inputs->v[i].path, err));
     return CT_OK;
 }
@@ -36,20 +37,23 @@ static ct_status read_files(ct__prepare *p, ct__raw_platform *platform, const ct
 /* Seconds of the year 5138: later ones are milliseconds in all likelihood. */
 static const int64_t UNLIKELY_TIME = 100000000000;
 
-static ct_status check_times(const ct__prepare *p, const ct__raw_platform *platform, int64_t first, ct_error *err) {
+static ct_status check_times(const ct__prepare *p, const ct__raw_platform *platform, int64_t first,
+                             ct_error *err) {
     const char *name = platform->config->name;
     if (platform->timed > 0 && platform->untimed > 0)
-        return ct_fail(err, CT_ERR_DATA, "platform '%s': %lld interactions have no time, %lld have one; want all or none",
-                       name, (long long)platform->untimed, (long long)platform->timed);
-    if (p->config->eval.split == CT_SPLIT_TIME && platform->untimed > 0)
         return ct_fail(err, CT_ERR_DATA,
-                       "platform '%s': the interactions have no time, which eval.split: time needs; name the column in "
-                       "platforms.%s.interactions.time, or use eval.split: last",
-                       name, name);
+                       "platform '%s': %lld interactions have no time, %lld have one; want all or none", name,
+                       (long long)platform->untimed, (long long)platform->timed);
+    if (p->config->eval.split == CT_SPLIT_TIME && platform->untimed > 0)
+        return ct_fail(
+            err, CT_ERR_DATA,
+            "platform '%s': the interactions have no time, which eval.split: time needs; name the column in "
+            "platforms.%s.interactions.time, or use eval.split: last",
+            name, name);
     for (int64_t k = first; k < p->n_raw_inters; k++)
         if (p->inters[k].time > UNLIKELY_TIME) {
-            ct_log(CT_LOG_WARNING, "platform '%s': time %lld is far in the future; times are read as seconds", name,
-                   (long long)p->inters[k].time);
+            ct_log(CT_LOG_WARNING, "platform '%s': time %lld is far in the future; times are read as seconds",
+                   name, (long long)p->inters[k].time);
             break;
         }
     return CT_OK;

@@ -5,8 +5,8 @@
 #include "data/columns.h"
 #include "data/prepare_rows.h"
 
-/* A column's name, and whether its absence is an error: it is when the name is not the default, or when it is needed.
- * The config does not tell a default from the same name written out. */
+/* A column's name, and whether its absence is an error: it is when the name is not the default, or when it is
+ * needed. The config does not tell a default from the same name written out. */
 typedef struct ct__mapping {
     const char *key;      /* "items.title" */
     const char *spec;     /* NULL: none */
@@ -15,7 +15,8 @@ typedef struct ct__mapping {
 } ct__mapping;
 
 /* Binds n columns to the open table. */
-ct_status ct__bind_columns(ct__column *columns, const ct__mapping *mappings, int n, ct_table *table, ct_error *err);
+ct_status ct__bind_columns(ct__column *columns, const ct__mapping *mappings, int n, ct_table *table,
+                           ct_error *err);
 /* After the last row: wanted fields of JSON lines that no row had. */
 ct_status ct__finish_columns(const ct__column *columns, int n, const ct__rows *rows, ct_error *err);
 void ct__free_columns(ct__column *columns, int n);

@@ -20,14 +20,16 @@ static ct_status take_id(ct__rows *rows, ct_strmap *ids, ct__column *column, boo
 }
 
 /* Reads a text of the current row into the text store. */
-static ct_status take_text(ct__prepare *p, const ct__rows *rows, ct__column *column, int64_t *ref, ct_error *err) {
+static ct_status take_text(ct__prepare *p, const ct__rows *rows, ct__column *column, int64_t *ref,
+                           ct_error *err) {
     const char *text = NULL;
     size_t n = 0;
     CT_CHECK(ct__column_read(column, rows->table, &text, &n, err));
     return ct__texts_add(&p->texts, text, n, ref, err);
 }
 
-static ct_status take_key(ct__links *links, const ct__rows *rows, ct__column *column, int64_t node, ct_error *err) {
+static ct_status take_key(ct__links *links, const ct__rows *rows, ct__column *column, int64_t node,
+                          ct_error *err) {
     const char *key = NULL;
     size_t n = 0;
     CT_CHECK(ct__links_add(links, err));
@@ -43,7 +45,8 @@ static ct_status take_item(ct__prepare *p, ct__rows *rows, ct__column *columns, 
     CT_CHECK(take_id(rows, rows->platform->item_ids, &columns[ITEM_ID], &taken, err));
     if (!taken) return CT_OK;
     if (p->items_capacity < (size_t)p->n_raw_items + 1)
-        CT_CHECK(ct_grow((void **)&p->items, &p->items_capacity, (size_t)p->n_raw_items + 1, sizeof *p->items, err));
+        CT_CHECK(ct_grow((void **)&p->items, &p->items_capacity, (size_t)p->n_raw_items + 1, sizeof *p->items,
+                         err));
     ct__raw_item *item = &p->items[p->n_raw_items];
     CT_CHECK(take_text(p, rows, &columns[ITEM_TITLE], &item->title, err));
     CT_CHECK(take_text(p, rows, &columns[ITEM_TEXT], &item->text, err));
@@ -84,7 +87,8 @@ done:
 
 ct_status ct__add_user(ct__prepare *p, const char *profile, size_t n, bool listed, ct_error *err) {
     if (p->users_capacity < (size_t)p->n_raw_users + 1)
-        CT_CHECK(ct_grow((void **)&p->users, &p->users_capacity, (size_t)p->n_raw_users + 1, sizeof *p->users, err));
+        CT_CHECK(ct_grow((void **)&p->users, &p->users_capacity, (size_t)p->n_raw_users + 1, sizeof *p->users,
+                         err));
     ct__raw_user *user = &p->users[p->n_raw_users];
     user->listed = listed;
     CT_CHECK(ct__texts_add(&p->texts, profile, n, &user->profile, err));

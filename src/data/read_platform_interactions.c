@@ -7,7 +7,8 @@
 
 enum { COL_USER, COL_ITEM, COL_TIME, COL_WEIGHT, COL_EVENT, COL_REVIEW, COL_RATING, N_COLUMNS };
 
-/* One file being read. A row is checked column by column; `out` says that it is bad, or left out, and was counted. */
+/* One file being read. A row is checked column by column; `out` says that it is bad, or left out, and was
+ * counted. */
 typedef struct reader {
     ct__prepare *p;
     ct__raw_platform *platform;
@@ -63,7 +64,8 @@ static ct_status take_time(reader *r, ct_error *err) {
     size_t n = 0;
     CT_CHECK(cell(r, COL_TIME, &text, &n, err));
     if (text) {
-        if (!parse_time(text, &r->row.time)) return REFUSE(r, err, "time '%.60s' is neither seconds nor ISO 8601", text);
+        if (!parse_time(text, &r->row.time))
+            return REFUSE(r, err, "time '%.60s' is neither seconds nor ISO 8601", text);
         return CT_OK;
     }
     if (r->columns[COL_TIME].n_parts > 0 && (r->columns[COL_TIME].seen || r->platform->timed > 0))
@@ -76,7 +78,8 @@ static ct_status take_number(reader *r, int column, const char *what, double *va
     const char *text = NULL;
     size_t n = 0;
     CT_CHECK(cell(r, column, &text, &n, err));
-    if (text && !ct_parse_f64(text, value)) return REFUSE(r, err, "%s '%.60s' is no finite number", what, text);
+    if (text && !ct_parse_f64(text, value))
+        return REFUSE(r, err, "%s '%.60s' is no finite number", what, text);
     return CT_OK;
 }
 
@@ -94,7 +97,9 @@ static ct_status take_event(reader *r, ct_error *err) {
     size_t n = 0;
     int64_t number = 0;
     CT_CHECK(cell(r, COL_EVENT, &event, &n, err));
-    if (event) CT_CHECK(ct_strmap_insert(r->p->events, event, n, ct_strmap_count(r->p->events) + 1, &number, NULL, err));
+    if (event)
+        CT_CHECK(
+            ct_strmap_insert(r->p->events, event, n, ct_strmap_count(r->p->events) + 1, &number, NULL, err));
     r->row.event = (int32_t)number;
     if (c->n_weights == 0) return CT_OK;
     for (int i = 0; i < c->n_weights; i++) {
@@ -142,7 +147,8 @@ static ct_status keep(reader *r, ct_error *err) {
     CT_CHECK(ct__texts_add(&p->texts, review, n, &r->row.review, err));
     if (p->n_raw_inters == UINT32_MAX) return ct_fail(err, CT_ERR_DATA, "over 2^32 - 1 interactions");
     if (p->inters_capacity < (size_t)p->n_raw_inters + 1)
-        CT_CHECK(ct_grow((void **)&p->inters, &p->inters_capacity, (size_t)p->n_raw_inters + 1, sizeof *p->inters, err));
+        CT_CHECK(ct_grow((void **)&p->inters, &p->inters_capacity, (size_t)p->n_raw_inters + 1,
+                         sizeof *p->inters, err));
     p->inters[p->n_raw_inters++] = r->row;
     if (r->columns[COL_TIME].seen)
         r->platform->timed++;

@@ -11,8 +11,8 @@ ct__table_kind ct__table_kind_of(const char *path) {
     static const struct {
         const char *ending;
         ct__table_kind kind;
-    } kinds[] = {{".csv", CT__TABLE_CSV},     {".tsv", CT__TABLE_TSV},    {".item", CT__TABLE_TYPED},
-                 {".user", CT__TABLE_TYPED},  {".inter", CT__TABLE_TYPED}, {".jsonl", CT__TABLE_JSON},
+    } kinds[] = {{".csv", CT__TABLE_CSV},    {".tsv", CT__TABLE_TSV},     {".item", CT__TABLE_TYPED},
+                 {".user", CT__TABLE_TYPED}, {".inter", CT__TABLE_TYPED}, {".jsonl", CT__TABLE_JSON},
                  {".ndjson", CT__TABLE_JSON}};
     size_t n = strlen(path);
     if (n > 3 && strcmp(path + n - 3, ".gz") == 0) n -= 3;
@@ -66,10 +66,11 @@ ct_status ct_table_open(ct_table **out, const char *path, ct_error *err) {
 
     const ct__table_kind kind = ct__table_kind_of(path);
     if (kind == CT__TABLE_UNKNOWN)
-        return ct_fail(err, CT_ERR_DATA,
-                       "'%s': unknown ending, want .csv, .tsv, .jsonl, .ndjson, .item, .user or .inter, each with .gz "
-                       "or without",
-                       path);
+        return ct_fail(
+            err, CT_ERR_DATA,
+            "'%s': unknown ending, want .csv, .tsv, .jsonl, .ndjson, .item, .user or .inter, each with .gz "
+            "or without",
+            path);
     CT_TRY(ct_calloc(1, sizeof *t, (void **)&t, err), st, done);
     t->kind = kind;
     t->next_line = 1;
@@ -109,14 +110,17 @@ int ct_table_column(ct_table *t, const char *name) {
     return ct__table_add_column(t, name, strlen(name), NULL) == CT_OK ? t->n_columns - 1 : -1;
 }
 
-const char *ct_table_columns_text(const ct_table *t) { return ct_str_text(&t->columns_text); }
+const char *ct_table_columns_text(const ct_table *t) {
+    return ct_str_text(&t->columns_text);
+}
 
 ct_status ct_table_next(ct_table *t, bool *more, const char **bad, ct_error *err) {
     t->reason[0] = '\0';
     *more = false;
     *bad = NULL;
     for (int i = 0; i < t->n_columns; i++) t->cells[i] = (ct__cell){NULL, 0};
-    CT_CHECK(t->kind == CT__TABLE_JSON ? ct__table_next_json(t, more, err) : ct__table_next_separated(t, more, err));
+    CT_CHECK(t->kind == CT__TABLE_JSON ? ct__table_next_json(t, more, err)
+                                       : ct__table_next_separated(t, more, err));
     if (!t->reason[0]) return CT_OK;
     *bad = t->reason;
     for (int i = 0; i < t->n_columns; i++) t->cells[i] = (ct__cell){NULL, 0};
@@ -129,6 +133,10 @@ const char *ct_table_cell(const ct_table *t, int column, size_t *length) {
     return cell.text;
 }
 
-int64_t ct_table_line(const ct_table *t) { return t->line; }
+int64_t ct_table_line(const ct_table *t) {
+    return t->line;
+}
 
-const char *ct_table_path(const ct_table *t) { return t->path; }
+const char *ct_table_path(const ct_table *t) {
+    return t->path;
+}

@@ -5,8 +5,8 @@
 #include "base/alloc.h"
 #include "data/table_source.h"
 
-/* The extent of a record is found first and its cells are decoded in place only when it is whole, so that after an
- * unclosed quote reading can go on at the second line of what looked like one record. */
+/* The extent of a record is found first and its cells are decoded in place only when it is whole, so that
+ * after an unclosed quote reading can go on at the second line of what looked like one record. */
 typedef enum scan_state { SCAN_CELL_START, SCAN_PLAIN, SCAN_QUOTED, SCAN_AFTER_QUOTE } scan_state;
 
 typedef struct record {
@@ -65,7 +65,8 @@ static ct_status find_csv_record(ct_table *t, record *r, ct_error *err) {
             break;
         }
         if (n > CT__ROW_LIMIT) {
-            r->broken = state == SCAN_QUOTED ? "a quote that is not closed within 16 MiB" : "longer than 16 MiB";
+            r->broken =
+                state == SCAN_QUOTED ? "a quote that is not closed within 16 MiB" : "longer than 16 MiB";
             break;
         }
         CT_CHECK(ct__source_fill(s, t->path, err));
@@ -108,8 +109,8 @@ static ct__cell take_cell(char *p, char *end, bool quoting, char separator, char
     return (ct__cell){p, (size_t)(to - p)};
 }
 
-/* Takes the record at source.begin, which is whole. The byte behind it (its line break, or the spare one behind end)
- * becomes the last cell's NUL. */
+/* Takes the record at source.begin, which is whole. The byte behind it (its line break, or the spare one
+ * behind end) becomes the last cell's NUL. */
 static void decode(ct_table *t, const record *r) {
     char *p = t->source.buf + t->source.begin, *end = p + r->length;
     const bool quoting = t->kind == CT__TABLE_CSV;
@@ -126,8 +127,8 @@ static void decode(ct_table *t, const record *r) {
         snprintf(t->reason, sizeof t->reason, "%d cells, want %d as in the header", n, t->n_columns);
 }
 
-/* Finds the next record that is not an empty line and steps over it; *at is where its bytes are until the next fill.
- * A broken one loses its first line only. */
+/* Finds the next record that is not an empty line and steps over it; *at is where its bytes are until the
+ * next fill. A broken one loses its first line only. */
 static ct_status next_record(ct_table *t, bool *more, record *r, ct_error *err) {
     ct__source *s = &t->source;
     *more = false;
@@ -173,9 +174,11 @@ static ct_status add_name(ct_table *t, ct__cell cell, ct_error *err) {
         if (colon) cell.length = (size_t)(colon - cell.text);
     }
     for (int i = 0; i < t->n_columns; i++)
-        if (cell.length > 0 && strlen(t->names[i]) == cell.length && memcmp(t->names[i], cell.text, cell.length) == 0)
+        if (cell.length > 0 && strlen(t->names[i]) == cell.length &&
+            memcmp(t->names[i], cell.text, cell.length) == 0)
             return ct_fail(err, CT_ERR_DATA, "'%s': the header has column '%s' twice", t->path, t->names[i]);
-    if (t->n_columns == 65536) return ct_fail(err, CT_ERR_DATA, "'%s': the header has over 65536 columns", t->path);
+    if (t->n_columns == 65536)
+        return ct_fail(err, CT_ERR_DATA, "'%s': the header has over 65536 columns", t->path);
     return ct__table_add_column(t, cell.text, cell.length, err);
 }
 

@@ -20,25 +20,36 @@ static void format_real(double value, char *text, size_t n) {
 static bool append_scalar(ct_str *out, const json_t *value, ct_status *st, ct_error *err) {
     char text[64];
     switch (json_typeof(value)) {
-    case JSON_STRING: *st = ct_str_append(out, json_string_value(value), json_string_length(value), err); return true;
-    case JSON_INTEGER: *st = ct_str_printf(out, err, "%lld", (long long)json_integer_value(value)); return true;
+    case JSON_STRING:
+        *st = ct_str_append(out, json_string_value(value), json_string_length(value), err);
+        return true;
+    case JSON_INTEGER:
+        *st = ct_str_printf(out, err, "%lld", (long long)json_integer_value(value));
+        return true;
     case JSON_REAL:
         format_real(json_real_value(value), text, sizeof text);
         *st = ct_str_puts(out, text, err);
         return true;
-    case JSON_TRUE: *st = ct_str_puts(out, "true", err); return true;
-    case JSON_FALSE: *st = ct_str_puts(out, "false", err); return true;
-    default: return false;
+    case JSON_TRUE:
+        *st = ct_str_puts(out, "true", err);
+        return true;
+    case JSON_FALSE:
+        *st = ct_str_puts(out, "false", err);
+        return true;
+    default:
+        return false;
     }
 }
 
 /* Appends a field's text; *absent for null. A field that has none leaves the reason. */
-static ct_status append_field(ct_table *t, const char *name, const json_t *value, bool *absent, ct_error *err) {
+static ct_status append_field(ct_table *t, const char *name, const json_t *value, bool *absent,
+                              ct_error *err) {
     ct_status st = CT_OK;
     *absent = json_is_null(value);
     if (*absent || append_scalar(&t->text, value, &st, err)) return st;
     if (json_is_object(value)) {
-        snprintf(t->reason, sizeof t->reason, "field '%.100s' is an object, want a text, a number or an array", name);
+        snprintf(t->reason, sizeof t->reason,
+                 "field '%.100s' is an object, want a text, a number or an array", name);
         return CT_OK;
     }
     for (size_t i = 0, written = 0; i < json_array_size(value); i++) {
@@ -46,7 +57,8 @@ static ct_status append_field(ct_table *t, const char *name, const json_t *value
         if (json_is_null(part)) continue;
         if (written++ > 0) CT_CHECK(ct_str_puts(&t->text, " ", err));
         if (!append_scalar(&t->text, part, &st, err)) {
-            snprintf(t->reason, sizeof t->reason, "field '%.100s' holds an array or object in an array", name);
+            snprintf(t->reason, sizeof t->reason, "field '%.100s' holds an array or object in an array",
+                     name);
             return CT_OK;
         }
         CT_CHECK(st);
@@ -54,7 +66,8 @@ static ct_status append_field(ct_table *t, const char *name, const json_t *value
     return CT_OK;
 }
 
-/* The columns' texts stand one behind the other, each with its NUL; pointers are set when the buffer no longer moves. */
+/* The columns' texts stand one behind the other, each with its NUL; pointers are set when the buffer no
+ * longer moves. */
 static ct_status fill_cells(ct_table *t, const json_t *row, ct_error *err) {
     ct_str_clear(&t->text);
     for (int i = 0; i < t->n_columns && !t->reason[0]; i++) {

@@ -1,4 +1,5 @@
-/* What the table readers share: the byte source (plain or gzip), the table object, one entry point a format. */
+/* What the table readers share: the byte source (plain or gzip), the table object, one entry point a format.
+ */
 #ifndef CT_DATA_TABLE_SOURCE_H
 #define CT_DATA_TABLE_SOURCE_H
 
@@ -21,7 +22,8 @@ typedef struct ct__source {
 /* Opens a regular file; zlib reads plain bytes as they are. */
 ct_status ct__source_open(ct__source *s, const char *path, ct_error *err);
 void ct__source_close(ct__source *s);
-/* Reads on behind end, growing the buffer when it is full, or sets eof. Pointers into buf are stale afterwards. */
+/* Reads on behind end, growing the buffer when it is full, or sets eof. Pointers into buf are stale
+ * afterwards. */
 ct_status ct__source_fill(ct__source *s, const char *path, ct_error *err);
 /* Drops everything up to and with the next line feed, in bounded memory. */
 ct_status ct__source_skip_line(ct__source *s, const char *path, ct_error *err);
@@ -30,8 +32,13 @@ ct_status ct__source_skip_line(ct__source *s, const char *path, ct_error *err);
 ct_status ct__source_line(ct__source *s, const char *path, size_t *length, size_t *advance, bool *too_long,
                           ct_error *err);
 
-typedef enum ct__table_kind { CT__TABLE_UNKNOWN, CT__TABLE_CSV, CT__TABLE_TSV, CT__TABLE_TYPED, CT__TABLE_JSON }
-    ct__table_kind;
+typedef enum ct__table_kind {
+    CT__TABLE_UNKNOWN,
+    CT__TABLE_CSV,
+    CT__TABLE_TSV,
+    CT__TABLE_TYPED,
+    CT__TABLE_JSON
+} ct__table_kind;
 
 /* By the name's ending, ".gz" put aside. */
 ct__table_kind ct__table_kind_of(const char *path);
@@ -49,10 +56,10 @@ struct ct_table {
     char **names;            /* [n_columns] */
     int n_columns;
     size_t names_capacity, cells_capacity;
-    ct__cell *cells;         /* [n_columns] of the current row */
+    ct__cell *cells; /* [n_columns] of the current row */
     ct_str columns_text;
-    ct_str text;             /* JSON: the texts of the row's cells */
-    char reason[256];        /* why the current row is bad; "" for a good one */
+    ct_str text;      /* JSON: the texts of the row's cells */
+    char reason[256]; /* why the current row is bad; "" for a good one */
 };
 
 /* Adds a column name (copied) and its cell. */

@@ -13,8 +13,8 @@ static ct_status feed(ct_vocab_learner *learner, const ct__prepare *p, int64_t r
     return ct_vocab_learner_feed(learner, text, strlen(text), err);
 }
 
-/* The literal words of data.user_text: the template without {parts} and [SPECIAL] tokens. They are fed often enough to
- * count, so that the words of the template itself are never unknown. */
+/* The literal words of data.user_text: the template without {parts} and [SPECIAL] tokens. They are fed often
+ * enough to count, so that the words of the template itself are never unknown. */
 static ct_status feed_template(ct_vocab_learner *learner, const ct_config_data *data, ct_error *err) {
     ct_status st = CT_OK;
     ct_str words = {0};
@@ -62,8 +62,8 @@ static ct_status learn(ct__prepare *p, ct_error *err) {
     CT_TRY(ct_vocab_learner_create(&learner, data->lowercase, err), st, done);
     CT_TRY(feed_template(learner, data, err), st, done);
     CT_TRY(feed_all(learner, p, err), st, done);
-    st = ct_vocab_learner_finish(learner, (int32_t)data->vocab_size, (int32_t)data->vocab_min_count, &p->vocab_bytes,
-                                 &p->n_vocab_bytes, err);
+    st = ct_vocab_learner_finish(learner, (int32_t)data->vocab_size, (int32_t)data->vocab_min_count,
+                                 &p->vocab_bytes, &p->n_vocab_bytes, err);
 done:
     ct_vocab_learner_free(learner);
     return st;

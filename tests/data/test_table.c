@@ -21,7 +21,9 @@ static int setup(void **state) {
     return failed;
 }
 
-static const char *files_path(const char *name) { return test_path(dir, name); }
+static const char *files_path(const char *name) {
+    return test_path(dir, name);
+}
 
 static const char *files_write_bytes(const char *name, const void *bytes, size_t n) {
     const char *path = files_path(name);
@@ -51,7 +53,8 @@ static ct_status read_all(const char *path, const char *names, ct_str *out, ct_e
     ct_status st = ct_table_open(&t, path, err);
     if (st != CT_OK) return st;
     snprintf(copy, sizeof copy, "%s", names);
-    for (char *name = strtok(copy, ","); name; name = strtok(NULL, ",")) columns[n++] = ct_table_column(t, name);
+    for (char *name = strtok(copy, ","); name; name = strtok(NULL, ","))
+        columns[n++] = ct_table_column(t, name);
     for (;;) {
         bool more = false;
         const char *bad = NULL;
@@ -108,13 +111,20 @@ static void csv_quotes(void **state) {
 static void csv_line_ends(void **state) {
     (void)state;
     expect("e.csv", "a,b\r\n1,2\r\n\"3\",\"4\"\r\n5,6\r", "a,b", "1|2\n3|4\n5|6\n");
-    expect("e.csv", "\xEF\xBB\xBF" "a,b\n1,2\n", "a,b", "1|2\n"); /* byte-order mark */
-    expect("e.tsv", "\xEF\xBB\xBF" "a\tb\r\n1\t2\r\n", "a,b", "1|2\n");
+    expect("e.csv",
+           "\xEF\xBB\xBF"
+           "a,b\n1,2\n",
+           "a,b", "1|2\n"); /* byte-order mark */
+    expect("e.tsv",
+           "\xEF\xBB\xBF"
+           "a\tb\r\n1\t2\r\n",
+           "a,b", "1|2\n");
 }
 
 static void csv_bad_rows(void **state) {
     (void)state;
-    expect("b.csv", "a,b\n1\n1,2,3\n4,5\n", "a,b", "!2 1 cells, want 2 as in the header\n!3 3 cells, want 2 as in the header\n4|5\n");
+    expect("b.csv", "a,b\n1\n1,2,3\n4,5\n", "a,b",
+           "!2 1 cells, want 2 as in the header\n!3 3 cells, want 2 as in the header\n4|5\n");
     expect("b.csv", "a,b\n\"x\"y,2\n3,4\n", "a,b", "!2 text after a closing quote\n3|4\n");
     expect("b.csv", "a,b\n1,\xFF\n3,4\n", "a,b", "!2 not UTF-8: byte 0xff at byte 3 of the row\n3|4\n");
     /* An unclosed quote costs its own line, not the rest of the file. */
@@ -139,33 +149,44 @@ static void tsv(void **state) {
     (void)state;
     expect("a.tsv", "a\tb\n\"1\t2,5\n\t\n", "a,b", "\"1|2,5\n|\n");
     expect("a.tsv", "a:x\tb\n1\t2\n", "a:x,a", "1|-\n"); /* typed headers only by RecBole's endings */
-    expect("ml.inter", "user_id:token\titem_id:token\trating:float\tq\n7\ti 1\t3.5\t\n", "user_id,item_id,rating,q",
-           "7|i 1|3.5|\n");
+    expect("ml.inter", "user_id:token\titem_id:token\trating:float\tq\n7\ti 1\t3.5\t\n",
+           "user_id,item_id,rating,q", "7|i 1|3.5|\n");
     expect("ml.item", "a:b:token_seq\n1\n", "a:b", "1\n");
     expect("ml.user", "a:token\n1\n", "a", "1\n");
 }
 
 static void json_kinds(void **state) {
     (void)state;
-    expect("k.jsonl", "{\"a\":\"x\",\"b\":1}\n\n  \n{\"a\":true,\"b\":false}\n{\"a\":null,\"b\":-1.5e-7}\n", "a,b",
-           "x|1\ntrue|false\n-|-1.5e-07\n");
-    expect("k.ndjson", "{\"a\":[\"x\",2,true,null,0.1],\"b\":[]}\r\n{\"b\":\"\"}", "a,b", "x 2 true 0.1|\n-|\n");
-    expect("k.jsonl", "{\"a\":9007199254740993,\"b\":1595000000.25}\n", "a,b", "9007199254740993|1595000000.25\n");
+    expect("k.jsonl", "{\"a\":\"x\",\"b\":1}\n\n  \n{\"a\":true,\"b\":false}\n{\"a\":null,\"b\":-1.5e-7}\n",
+           "a,b", "x|1\ntrue|false\n-|-1.5e-07\n");
+    expect("k.ndjson", "{\"a\":[\"x\",2,true,null,0.1],\"b\":[]}\r\n{\"b\":\"\"}", "a,b",
+           "x 2 true 0.1|\n-|\n");
+    expect("k.jsonl", "{\"a\":9007199254740993,\"b\":1595000000.25}\n", "a,b",
+           "9007199254740993|1595000000.25\n");
     expect("k.jsonl", "\xEF\xBB\xBF{\"a\":\"\\u00e9\\ud83d\\ude00\"}\n", "a", "\xC3\xA9\xF0\x9F\x98\x80\n");
-    expect("k.jsonl", "{\"a\":1,\"other\":{\"deep\":[[1]]}}\n", "a", "1\n"); /* fields nobody asked for may be anything */
+    expect("k.jsonl", "{\"a\":1,\"other\":{\"deep\":[[1]]}}\n", "a",
+           "1\n"); /* fields nobody asked for may be anything */
 }
 
 static void json_bad_rows(void **state) {
     (void)state;
     ct_error err = CT_ERROR_INIT;
     ct_str got = {0};
-    const char *text = "[1]\n{\"a\":{}}\n{\"a\":[[1]]}\n{\"a\":1,\"a\":2}\n{\"a\":1\n{\"a\":\"\xC3\x28\"}\n{\"a\":1} x\n"
-                       "{\"a\":1e999}\n{\"a\":5}\n";
+    const char *text =
+        "[1]\n{\"a\":{}}\n{\"a\":[[1]]}\n{\"a\":1,\"a\":2}\n{\"a\":1\n{\"a\":\"\xC3\x28\"}\n{\"a\":1} x\n"
+        "{\"a\":1e999}\n{\"a\":5}\n";
     assert_int_equal(read_all(files_write("b.jsonl", text), "a", &got, &err), CT_OK);
-    const char *reasons[] = {"!1 not a JSON object", "!2 field 'a' is an object", "!3 field 'a' holds an array",
-                             "!4 not JSON: duplicate", "!5 not JSON", "!6 not UTF-8", "!7 not JSON", "!8 not JSON"};
+    const char *reasons[] = {"!1 not a JSON object",
+                             "!2 field 'a' is an object",
+                             "!3 field 'a' holds an array",
+                             "!4 not JSON: duplicate",
+                             "!5 not JSON",
+                             "!6 not UTF-8",
+                             "!7 not JSON",
+                             "!8 not JSON"};
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (!strstr(ct_str_text(&got), reasons[i])) fail_msg("'%s' lacks '%s'", ct_str_text(&got), reasons[i]);
+        if (!strstr(ct_str_text(&got), reasons[i]))
+            fail_msg("'%s' lacks '%s'", ct_str_text(&got), reasons[i]);
     assert_non_null(strstr(ct_str_text(&got), "\n5\n"));
     ct_str_free(&got);
 }
@@ -175,7 +196,8 @@ static void gzip(void **state) {
     ct_error err = CT_ERROR_INIT;
     ct_str got = {0}, text = {0};
     assert_int_equal(ct_str_puts(&text, "a,b\n", &err), CT_OK);
-    for (int i = 0; i < 50000; i++) assert_int_equal(ct_str_printf(&text, &err, "%d,\"%d\"\n", i, i * 7), CT_OK);
+    for (int i = 0; i < 50000; i++)
+        assert_int_equal(ct_str_printf(&text, &err, "%d,\"%d\"\n", i, i * 7), CT_OK);
     const char *path = files_write_gzip("g.csv.gz", text.data, text.length);
     assert_int_equal(read_all(path, "a,b", &got, &err), CT_OK);
     assert_non_null(strstr(ct_str_text(&got), "\n49999|349993\n"));
@@ -291,10 +313,18 @@ static void mutations(void **state) {
             const size_t at = ct_rng_below(&rng, n);
             static const char marks[] = "\"\"\n\r,\t{}[]:\\\0\xFF\xEF";
             switch (ct_rng_below(&rng, 4)) {
-            case 0: text[at] = (char)ct_rng_below(&rng, 256); break;
-            case 1: text[at] = marks[ct_rng_below(&rng, sizeof marks - 1)]; break;
-            case 2: n = at; break;
-            default: memmove(text + at, text + at + 1, n - at - 1), n--; break;
+            case 0:
+                text[at] = (char)ct_rng_below(&rng, 256);
+                break;
+            case 1:
+                text[at] = marks[ct_rng_below(&rng, sizeof marks - 1)];
+                break;
+            case 2:
+                n = at;
+                break;
+            default:
+                memmove(text + at, text + at + 1, n - at - 1), n--;
+                break;
             }
         }
         ct_error err = CT_ERROR_INIT;
@@ -316,13 +346,16 @@ static void templates(void **state) {
     bool more = false;
     const char *bad = NULL, *text = NULL, *wanted[] = {"year 1995: drama", "year : drama", NULL};
     size_t n = 0;
-    assert_int_equal(ct_table_open(&t, files_write("t.csv", "genre,year\ndrama,1995\ndrama,\n,\n"), &err), CT_OK);
+    assert_int_equal(ct_table_open(&t, files_write("t.csv", "genre,year\ndrama,1995\ndrama,\n,\n"), &err),
+                     CT_OK);
     assert_int_equal(ct__column_bind(&c, t, "items.text", "year {year}: {genre} ", false, &err), CT_OK);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(ct_table_next(t, &more, &bad, &err), CT_OK);
         assert_int_equal(ct__column_read(&c, t, &text, &n, &err), CT_OK);
-        if (wanted[i]) assert_string_equal(text, wanted[i]);
-        else assert_null(text);
+        if (wanted[i])
+            assert_string_equal(text, wanted[i]);
+        else
+            assert_null(text);
         assert_int_equal(n, wanted[i] ? strlen(wanted[i]) : 0);
     }
     ct__column_free(&c);
@@ -367,11 +400,11 @@ static void failing_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(csv_plain),     cmocka_unit_test(csv_quotes),   cmocka_unit_test(csv_line_ends),
-        cmocka_unit_test(csv_bad_rows),  cmocka_unit_test(nul_bytes),    cmocka_unit_test(tsv),
-        cmocka_unit_test(json_kinds),    cmocka_unit_test(json_bad_rows), cmocka_unit_test(gzip),
-        cmocka_unit_test(broken_files),  cmocka_unit_test(long_rows),    cmocka_unit_test(random_cells),
-        cmocka_unit_test(mutations),     cmocka_unit_test(templates),    cmocka_unit_test(failing_memory),
+        cmocka_unit_test(csv_plain),    cmocka_unit_test(csv_quotes),    cmocka_unit_test(csv_line_ends),
+        cmocka_unit_test(csv_bad_rows), cmocka_unit_test(nul_bytes),     cmocka_unit_test(tsv),
+        cmocka_unit_test(json_kinds),   cmocka_unit_test(json_bad_rows), cmocka_unit_test(gzip),
+        cmocka_unit_test(broken_files), cmocka_unit_test(long_rows),     cmocka_unit_test(random_cells),
+        cmocka_unit_test(mutations),    cmocka_unit_test(templates),     cmocka_unit_test(failing_memory),
     };
     return cmocka_run_group_tests(tests, setup, test_dir_teardown);
 }

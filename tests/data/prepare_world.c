@@ -1,0 +1,101 @@
+/* A configuration by hand, the files it names, what prepare made of them. */
+#include "tests/data/prepare_world.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/cmocka.h"
+#include "tests/support/temp_dir.h"
+
+ct_strlist world_file(world *w, const char *name) {
+    char *path = NULL;
+    assert_true(asprintf(&path, "%s/%s", w->dir, name) > 0);
+    w->paths[w->n_paths] = path;
+    return (ct_strlist){&w->paths[w->n_paths++], 1};
+}
+
+void world_write(const world *w, const char *name, const char *text) {
+    test_write_text(test_path(w->dir, name), text);
+}
+
+/* Adds a platform of three files, NAME-items.csv ...; users NULL: no users file. */
+ct_config_platform *world_platform(world *w, const char *name, const char *items, const char *users,
+                                   const char *interactions) {
+    ct_config_platform *p = &w->platforms[w->config.n_platforms++];
+    char text[128];
+    p->name = (char *)name;
+    p->interactions.min_rating = NAN;
+    snprintf(text, sizeof text, "%s-items.csv", name);
+    world_write(w, text, items);
+    p->items.path = world_file(w, text);
+    if (users) {
+        snprintf(text, sizeof text, "%s-users.csv", name);
+        world_write(w, text, users);
+        p->users.path = world_file(w, text);
+    }
+    snprintf(text, sizeof text, "%s-inter.csv", name);
+    world_write(w, text, interactions);
+    p->interactions.path = world_file(w, text);
+    return p;
+}
+
+void world_begin(world *w, void **state) {
+    *w = (world){0};
+    w->dir = *state;
+    snprintf(w->cache, sizeof w->cache, "%s/run/cache", w->dir);
+    w->config.name = "test";
+    w->config.platforms = w->platforms;
+    w->config.data = (ct_config_data){.cache = w->cache,
+                                      .max_bad_rows = 100,
+                                      .vocab = "auto",
+                                      .vocab_size = 500,
+                                      .vocab_min_count = 1,
+                                      .lowercase = true,
+                                      .user_text = "{profile} [SEP] likes {titles:10} [SEP] {reviews:3}",
+                                      .max_user_tokens = 64,
+                                      .max_item_tokens = 48,
+                                      .max_title_tokens = 12,
+                                      .max_review_tokens = 32};
+    w->config.eval.split = CT_SPLIT_LAST;
+    w->config.eval.valid = w->config.eval.test = 0.1;
+}
+
+void world_forget(world *w) {
+    ct_prepare_report_free(&w->report);
+    ct_dataset_close(w->data);
+    w->data = NULL;
+    ct_error_clear(&w->err);
+}
+
+void world_end(world *w) {
+    world_forget(w);
+    for (int i = 0; i < w->n_paths; i++) free(w->paths[i]);
+}
+
+void world_prepare(world *w) {
+    world_forget(w);
+    if (ct_prepare(&w->config, false, &w->report, &w->err) != CT_OK) fail_msg("%s", w->err.text);
+    if (ct_dataset_open(&w->data, w->cache, true, &w->err) != CT_OK) fail_msg("%s", w->err.text);
+    assert_true(w->data->hash == w->report.hash);
+    assert_int_equal(test_count_entries(w->cache), 2);
+}
+
+void world_refuse(world *w, ct_status wanted, const char *part) {
+    world_forget(w);
+    const ct_status st = ct_prepare(&w->config, false, &w->report, &w->err);
+    if (st != wanted) fail_msg("status %s: %s", ct_status_name(st), w->err.text);
+    if (!strstr(w->err.text, part)) fail_msg("'%s' lacks '%s'", w->err.text, part);
+    assert_int_equal(w->report.n_platforms, 0);
+}
+
+void world_linked(world *w, void **state) {
+    world_begin(w, state);
+    ct_config_platform *p = world_platform(w, "shop", ITEMS, "user_id,member\na,1\nb,2\nc,\nd,1\n",
+                                           "user_id,item_id\na,x\nb,x\nc,x\n");
+    p->users.person = "member";
+    p = world_platform(w, "video", "item_id,title\nm,Red hat\nn,Film\n", "user_id,member\na,2\nb,3\nc,4\n",
+                       "user_id,item_id\na,m\nb,m\nc,n\n");
+    p->users.person = "member";
+}

@@ -1,0 +1,46 @@
+/* A configuration by hand, the files it names, what prepare made of them: for the tests of prepare and of the
+ * cache. */
+#ifndef TESTS_DATA_PREPARE_WORLD_H
+#define TESTS_DATA_PREPARE_WORLD_H
+
+#include "data/dataset.h"
+
+/* A configuration with all that it points to. Its files lie in the folder of the test. */
+typedef struct world {
+    ct_config config;
+    ct_config_platform platforms[3];
+    char *paths[16];
+    int n_paths;
+    char cache[512];
+    const char *dir;
+    ct_prepare_report report;
+    ct_error err;
+    ct_dataset *data;
+} world;
+
+/* Three items of the columns item_id, title, text, category, image. */
+#define ITEMS "item_id,title,text,category,image\nx,Red hat,warm,clothes,x.png\ny,Blue hat,,,\nz,,,,\n"
+
+/* An empty configuration over the folder *state (of test_dir_setup); then world_end. */
+void world_begin(world *w, void **state);
+void world_end(world *w);
+
+/* The path of a file in the folder, as a list for a configuration; lives as long as the world. */
+ct_strlist world_file(world *w, const char *name);
+void world_write(const world *w, const char *name, const char *text);
+
+/* Adds a platform of three files, NAME-items.csv, NAME-users.csv, NAME-inter.csv; users NULL: no users file.
+ */
+ct_config_platform *world_platform(world *w, const char *name, const char *items, const char *users,
+                                   const char *interactions);
+/* Two platforms, shop and video, whose users have a key; two keys match. */
+void world_linked(world *w, void **state);
+
+/* Prepares and opens, which must work. */
+void world_prepare(world *w);
+/* Prepares, which must fail with this status and a message that holds part. */
+void world_refuse(world *w, ct_status wanted, const char *part);
+/* Frees the report and the dataset, clears the error. */
+void world_forget(world *w);
+
+#endif
