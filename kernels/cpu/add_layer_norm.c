@@ -3,7 +3,8 @@
 #include "kernels/cpu/norm.h"
 
 /* s = x + dropout(r); r NULL: a copy. s may be x or r. */
-static void add_row(float *s, const float *x, const float *r, int64_t n, ct_place at, ct_rng_key key, float p) {
+static void add_row(float *s, const float *x, const float *r, int64_t n, ct_place at, ct_rng_key key,
+                    float p) {
     if (!r) {
         if (s != x) memcpy(s, x, (size_t)n * sizeof *s);
         return;
@@ -33,8 +34,8 @@ ct_status CT_CPU(add_layer_norm_forward)(ct_kctx *ctx, const struct ct_add_layer
     for (int64_t t = 0; t < y.rows; t++) {
         /* Without s the row of y holds the sum until it is normalised in place. */
         float *row = ct_row(s.data ? s : y, t);
-        add_row(row, ct_row(x, t), r.data ? ct_row(r, t) : NULL, y.cols, ct_place_of(args->row_of, args->pos_of, t),
-                key, p);
+        add_row(row, ct_row(x, t), r.data ? ct_row(r, t) : NULL, y.cols,
+                ct_place_of(args->row_of, args->pos_of, t), key, p);
         const ct_row_moments m = ct_row_moments_of(row, y.cols, args->eps);
         if (args->mean.data) ct_floats(args->mean)[t] = m.mean;
         if (args->rstd.data) ct_floats(args->rstd)[t] = m.rstd;
@@ -75,7 +76,8 @@ ct_status CT_CPU(add_layer_norm_backward)(ct_kctx *ctx, const struct ct_add_laye
     for (int64_t block = 0; block < blocks; block++) {
         float *dw, *db;
         ct_norm_partials_begin(&partials, block, &dw, &db);
-        for (int64_t t = ct_block_begin(rows, blocks, block); t < ct_block_begin(rows, blocks, block + 1); t++)
+        for (int64_t t = ct_block_begin(rows, blocks, block); t < ct_block_begin(rows, blocks, block + 1);
+             t++)
             backward_row(args, t, dw, db, spare + block * cols, key);
     }
     ct_norm_partials_add(ctx, &partials, args->dw.data, args->db.data);

@@ -1,5 +1,5 @@
-/* Attention over packed sequences, forward: threads take (sequence, head) tasks; a task works through blocks of
- * queries against all keys of the sequence, with its operands copied to dense scratch. */
+/* Attention over packed sequences, forward: threads take (sequence, head) tasks; a task works through blocks
+ * of queries against all keys that they see. */
 #include <math.h>
 
 #include "kernels/cpu/attention_heads.h"
@@ -7,94 +7,104 @@
 
 /* A thread's scratch. */
 typedef struct space {
-    float *keys;    /* [E, padded L]: K transposed */
-    float *values;  /* [L, padded E] */
-    float *queries; /* [block, padded E] */
-    float *scores;  /* [block, padded L] */
-    float *out;     /* [block, padded E] */
-    float *keep;    /* [padded L] dropout factors of one query */
+    float *queries;   /* [E, block]: transposed */
+    float *scores;    /* [L, block]: transposed */
+    float *values;    /* [L, padded E] */
+    float *out;       /* [block, padded E] */
     float *max, *sum; /* [block] */
 } space;
 
 /* Pointers into base; returns the number of floats. */
 static int64_t space_carve(space *s, float *base, int64_t length, int64_t size) {
-    const int64_t lp = ct_padded(length), ep = ct_padded(size);
+    const int64_t ep = ct_padded(size);
     uintptr_t cursor = (uintptr_t)base;
-    s->keys = ct_carve(&cursor, size * lp);
+    s->queries = ct_carve(&cursor, size * CT_QUERY_BLOCK);
+    s->scores = ct_carve(&cursor, length * CT_QUERY_BLOCK);
     s->values = ct_carve(&cursor, length * ep);
-    s->queries = ct_carve(&cursor, CT_QUERY_BLOCK * ep);
-    s->scores = ct_carve(&cursor, CT_QUERY_BLOCK * lp);
     s->out = ct_carve(&cursor, CT_QUERY_BLOCK * ep);
-    s->keep = ct_carve(&cursor, ct_keep_room(lp));
     s->max = ct_carve(&cursor, CT_QUERY_BLOCK);
     s->sum = ct_carve(&cursor, CT_QUERY_BLOCK);
     return (int64_t)((cursor - (uintptr_t)base) / sizeof(float));
 }
 
-/* Products of one query with the keys to exp(scale * product - max), 0 for keys that it does not see; n is whole
- * vectors. */
-static void softmax_row(float *score, float scale, int64_t visible, int64_t n, float *max, float *sum) {
-#pragma omp simd
-    for (int64_t j = 0; j < n; j++) score[j] *= scale;
-    for (int64_t j = visible; j < n; j++) score[j] = -INFINITY;
-    const float top = ct_max(score, n);
-    float total = 0.0f;
-#pragma omp simd reduction(+ : total)
-    for (int64_t j = 0; j < n; j++) {
-        score[j] = ct_exp_negative(score[j] - top);
-        total += score[j];
+/* Scores [keys, n] of CT_LANES queries to probabilities, with the queries' maxima and sums of exp(score -
+ * max). */
+static void softmax_lanes(float *scores, int64_t keys, int64_t n, float *max, float *sum) {
+    float top[CT_LANES], total[CT_LANES];
+    for (int l = 0; l < CT_LANES; l++) {
+        top[l] = -INFINITY;
+        total[l] = 0.0f;
     }
-    *max = top;
-    *sum = total;
+    for (int64_t j = 0; j < keys; j++) {
+        const float *score = scores + j * n;
+#pragma omp simd
+        for (int l = 0; l < CT_LANES; l++) top[l] = score[l] > top[l] ? score[l] : top[l];
+    }
+    for (int64_t j = 0; j < keys; j++) {
+        float *score = scores + j * n;
+#pragma omp simd
+        for (int l = 0; l < CT_LANES; l++) {
+            score[l] = ct_exp_negative(score[l] - top[l]);
+            total[l] += score[l];
+        }
+    }
+    for (int l = 0; l < CT_LANES; l++) {
+        max[l] = top[l];
+        sum[l] = total[l];
+        total[l] = 1.0f / total[l];
+    }
+    for (int64_t j = 0; j < keys; j++) {
+        float *score = scores + j * n;
+#pragma omp simd
+        for (int l = 0; l < CT_LANES; l++) score[l] *= total[l];
+    }
 }
 
-static void drop_scores(const ct_heads *h, const ct_head *head, int64_t query, float *score, int64_t n, float *keep) {
-    ct_keep_fill(keep, n, (uint32_t)query, head->row, 1 + head->head, h->key, h->p);
+/* Products of queries and keys to dropped probabilities, all transposed [keys, n]. */
+static void make_probabilities(const ct_heads *h, const ct_head *head, const space *s, int64_t query,
+                               int64_t keys, int64_t n) {
 #pragma omp simd
-    for (int64_t j = 0; j < n; j++) score[j] *= keep[j];
+    for (int64_t i = 0; i < keys * n; i++) s->scores[i] *= h->scale;
+    if (h->causal) ct_mask_causal(s->scores, query, keys, n, -INFINITY);
+    for (int64_t i = 0; i < n; i += CT_LANES) softmax_lanes(s->scores + i, keys, n, s->max + i, s->sum + i);
+    if (h->p > 0.0f) ct_drop_scores(h, head, s->scores, query, keys, n);
 }
 
-/* The block's rows of out, divided by their sums, and of lse. */
-static void write_block(const ct_head *head, const space *s, int64_t query, int64_t rows, ct_tensor out,
-                        ct_tensor lse) {
-    const int64_t ep = ct_padded(head->size);
-    for (int64_t i = 0; i < rows; i++) {
-        float *to = ct_row(out, head->from + query + i) + head->column;
-        const float *from = s->out + i * ep, scale = 1.0f / s->sum[i];
-#pragma omp simd
-        for (int64_t e = 0; e < head->size; e++) to[e] = from[e] * scale;
-    }
-    if (!lse.data) return;
+static void write_lse(const ct_head *head, const space *s, int64_t query, int64_t rows, ct_tensor lse) {
 #pragma omp simd
     for (int64_t i = 0; i < rows; i++) s->max[i] += ct_log(s->sum[i]);
     for (int64_t i = 0; i < rows; i++) ct_row(lse, head->from + query + i)[head->head] = s->max[i];
 }
 
 static void forward_head(const ct_heads *h, ct_head head, const space *s, ct_tensor out, ct_tensor lse) {
-    const int64_t lp = ct_padded(head.length), ep = ct_padded(head.size);
-    ct_pack_transposed(s->keys, head.k, head.ld, head.length, head.size);
-    ct_pack_rows(s->values, head.v, head.ld, head.length, head.size);
-    for (int64_t query = 0; query < head.length; query += CT_QUERY_BLOCK) {
-        const int64_t rows = ct_min_i64(CT_QUERY_BLOCK, head.length - query);
-        const int64_t keys = ct_block_keys(h, &head, query, rows), kp = ct_padded(keys);
-        ct_pack_rows(s->queries, head.q + query * head.ld, head.ld, rows, head.size);
-        ct_tile_multiply(&(ct_tile){.a = s->queries, .row_step = ep, .k_step = 1, .b = s->keys, .ldb = lp,
-                                    .c = s->scores, .ldc = lp, .m = rows, .n = kp, .k = head.size});
-        for (int64_t i = 0; i < rows; i++) {
-            float *score = s->scores + i * lp;
-            softmax_row(score, h->scale, ct_query_keys(h, &head, query + i), kp, &s->max[i], &s->sum[i]);
-            if (h->p > 0.0f) drop_scores(h, &head, query + i, score, keys, s->keep);
-        }
-        ct_tile_multiply(&(ct_tile){.a = s->scores, .row_step = lp, .k_step = 1, .b = s->values, .ldb = ep,
-                                    .c = s->out, .ldc = ep, .m = rows, .n = ep, .k = keys});
-        write_block(&head, s, query, rows, out, lse);
+    const int64_t size = head.size, ep = ct_padded(size);
+    const ct_right values =
+        ct_right_rows(s->values, head.v, head.ld, head.length, size, head.length <= CT_IN_PLACE_LENGTH);
+    for (int64_t query = ct_last_block(head.length); query >= 0; query -= CT_QUERY_BLOCK) {
+        const int64_t rows = ct_min_i64(CT_QUERY_BLOCK, head.length - query), n = ct_padded(rows);
+        const int64_t keys = ct_block_keys(h, &head, query, rows);
+        ct_pack_transposed(s->queries, head.q + query * head.ld, head.ld, rows, size);
+        ct_tile_multiply((ct_result){s->scores, n, false}, (ct_left){head.k, head.ld, 1},
+                         (ct_right){s->queries, n}, keys, n, size);
+        make_probabilities(h, &head, s, query, keys, n);
+        float *to = ct_row(out, head.from + query) + head.column;
+        const ct_result result = ct_result_rows(s->out, to, out.ld, size, false);
+        ct_tile_multiply(result, (ct_left){s->scores, 1, n}, values, rows, ep, keys);
+        if (result.data != to) ct_unpack_rows(to, out.ld, result.data, rows, size);
+        if (lse.data) write_lse(&head, s, query, rows, lse);
     }
 }
 
 ct_status CT_CPU(attention_forward)(ct_kctx *ctx, const struct ct_attention_forward_args *args) {
     const int64_t sequences = ct_max_i64(0, args->offsets.rows - 1), tasks = sequences * args->heads;
-    ct_heads h = {args->qkv, args->offsets, args->row_of, args->heads, args->out.cols / args->heads,
-                  args->scale, args->drop.p, args->causal, {0, 0}};
+    ct_heads h = {.qkv = args->qkv,
+                  .offsets = args->offsets,
+                  .row_of = args->row_of,
+                  .heads = args->heads,
+                  .size = args->out.cols / args->heads,
+                  .scale = args->scale,
+                  .p = args->drop.p,
+                  .causal = args->causal};
     space shape;
     const int64_t floats = space_carve(&shape, NULL, args->max_length, h.size);
     float *base = NULL;

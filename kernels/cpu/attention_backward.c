@@ -1,114 +1,125 @@
-/* Attention over packed sequences, backward: probabilities are computed again from the kept log-sum-exp; a task owns
- * the gradients of one head of one sequence, so nothing is shared between threads. */
+/* Attention over packed sequences, backward: probabilities are computed again from the kept log-sum-exp; a
+ * task owns the gradients of one head of one sequence, so nothing is shared between threads. */
 #include "kernels/cpu/attention_heads.h"
 #include "kernels/cpu/vmath.h"
 
 /* A thread's scratch. */
 typedef struct space {
-    float *keys, *values;       /* [E, padded L]: transposed */
-    float *key_rows;            /* [L, padded E] */
-    float *queries, *dout;      /* [block, padded E] */
-    float *prob, *dprob;        /* [block, padded L] */
-    float *dq;                  /* [block, padded E] */
-    float *dk, *dv;             /* [L, padded E] */
-    float *keep;                /* [padded L] */
+    float *queries, *dout;         /* [E, block]: transposed */
+    float *prob, *dprob;           /* [L, block]: transposed */
+    float *key_rows;               /* [L, padded E] */
+    float *query_rows, *dout_rows; /* [block, padded E] */
+    float *dq, *dk, *dv;           /* [block or L, padded E], where E is not whole vectors */
+    float *lse, *along;            /* [block]: of the queries; along = dout . out */
 } space;
 
 /* Pointers into base; returns the number of floats. */
 static int64_t space_carve(space *s, float *base, int64_t length, int64_t size) {
-    const int64_t lp = ct_padded(length), ep = ct_padded(size);
+    const int64_t ep = ct_padded(size);
     uintptr_t cursor = (uintptr_t)base;
-    s->keys = ct_carve(&cursor, size * lp);
-    s->values = ct_carve(&cursor, size * lp);
+    s->queries = ct_carve(&cursor, size * CT_QUERY_BLOCK);
+    s->dout = ct_carve(&cursor, size * CT_QUERY_BLOCK);
+    s->prob = ct_carve(&cursor, length * CT_QUERY_BLOCK);
+    s->dprob = ct_carve(&cursor, length * CT_QUERY_BLOCK);
     s->key_rows = ct_carve(&cursor, length * ep);
-    s->queries = ct_carve(&cursor, CT_QUERY_BLOCK * ep);
-    s->dout = ct_carve(&cursor, CT_QUERY_BLOCK * ep);
-    s->prob = ct_carve(&cursor, CT_QUERY_BLOCK * lp);
-    s->dprob = ct_carve(&cursor, CT_QUERY_BLOCK * lp);
+    s->query_rows = ct_carve(&cursor, CT_QUERY_BLOCK * ep);
+    s->dout_rows = ct_carve(&cursor, CT_QUERY_BLOCK * ep);
     s->dq = ct_carve(&cursor, CT_QUERY_BLOCK * ep);
     s->dk = ct_carve(&cursor, length * ep);
     s->dv = ct_carve(&cursor, length * ep);
-    s->keep = ct_carve(&cursor, ct_keep_room(lp));
+    s->lse = ct_carve(&cursor, CT_QUERY_BLOCK);
+    s->along = ct_carve(&cursor, CT_QUERY_BLOCK);
     return (int64_t)((cursor - (uintptr_t)base) / sizeof(float));
 }
 
-/* prob: products of query and key to dropped probabilities; dprob: gradient of those to gradient of the scores,
- * P (dP - dout . out). Both are 0 for keys in [visible, n). */
-static void score_gradients(float *prob, float *dprob, const float *keep, int64_t visible, int64_t n, float scale,
-                            float lse, float along) {
-    if (keep) {
-#pragma omp simd
-        for (int64_t j = 0; j < n; j++) {
-            const float p = ct_exp_negative(scale * prob[j] - lse);
-            prob[j] = p * keep[j];
-            dprob[j] = p * (dprob[j] * keep[j] - along);
-        }
-    } else {
-#pragma omp simd
-        for (int64_t j = 0; j < n; j++) {
-            prob[j] = ct_exp_negative(scale * prob[j] - lse);
-            dprob[j] = prob[j] * (dprob[j] - along);
-        }
-    }
-    for (int64_t j = visible; j < n; j++) prob[j] = dprob[j] = 0.0f;
-}
-
-static void write_rows(float *to, int64_t ld, const float *from, int64_t rows, int64_t n, float scale) {
-    const int64_t padded = ct_padded(n);
-    for (int64_t r = 0; r < rows; r++, to += ld, from += padded) {
-#pragma omp simd
-        for (int64_t c = 0; c < n; c++) to[c] = scale * from[c];
-    }
-}
-
-/* dq of a block of queries, and what the block adds to dk and dv. */
-static void backward_block(const ct_heads *h, const ct_head *head, const space *s, int64_t query, int64_t rows,
-                           const struct ct_attention_backward_args *args) {
-    const int64_t lp = ct_padded(head->length), ep = ct_padded(head->size);
-    const int64_t keys = ct_block_keys(h, head, query, rows), kp = ct_padded(keys), token = head->from + query;
-    ct_pack_rows(s->queries, head->q + query * head->ld, head->ld, rows, head->size);
-    ct_pack_rows(s->dout, ct_row(args->dout, token) + head->column, args->dout.ld, rows, head->size);
-    ct_tile_multiply(&(ct_tile){.a = s->queries, .row_step = ep, .k_step = 1, .b = s->keys, .ldb = lp, .c = s->prob,
-                                .ldc = lp, .m = rows, .n = kp, .k = head->size});
-    ct_tile_multiply(&(ct_tile){.a = s->dout, .row_step = ep, .k_step = 1, .b = s->values, .ldb = lp, .c = s->dprob,
-                                .ldc = lp, .m = rows, .n = kp, .k = head->size});
+/* What the queries of a block need besides vectors: their log-sum-exp and dout . out. Padding: 0. */
+static void read_queries(const ct_head *head, const space *s, int64_t query, int64_t rows,
+                         const struct ct_attention_backward_args *args) {
     for (int64_t i = 0; i < rows; i++) {
-        const float along = ct_dot(s->dout + i * ep, ct_row(args->out, token + i) + head->column, head->size);
-        if (h->p > 0.0f)
-            ct_keep_fill(s->keep, keys, (uint32_t)(query + i), head->row, 1 + head->head, h->key, h->p);
-        score_gradients(s->prob + i * lp, s->dprob + i * lp, h->p > 0.0f ? s->keep : NULL,
-                        ct_query_keys(h, head, query + i), keys, h->scale, ct_row(args->lse, token + i)[head->head],
-                        along);
+        const int64_t token = head->from + query + i;
+        s->lse[i] = ct_row(args->lse, token)[head->head];
+        s->along[i] = ct_dot(ct_row(args->dout, token) + head->column,
+                             ct_row(args->out, token) + head->column, head->size);
     }
-    ct_tile_multiply(&(ct_tile){.a = s->dprob, .row_step = lp, .k_step = 1, .b = s->key_rows, .ldb = ep, .c = s->dq,
-                                .ldc = ep, .m = rows, .n = ep, .k = keys});
-    ct_tile_multiply(&(ct_tile){.a = s->dprob, .row_step = 1, .k_step = lp, .b = s->queries, .ldb = ep, .c = s->dk,
-                                .ldc = ep, .m = keys, .n = ep, .k = rows, .add = true});
-    ct_tile_multiply(&(ct_tile){.a = s->prob, .row_step = 1, .k_step = lp, .b = s->dout, .ldb = ep, .c = s->dv,
-                                .ldc = ep, .m = keys, .n = ep, .k = rows, .add = true});
-    write_rows(ct_row(args->dqkv, token) + head->column, args->dqkv.ld, s->dq, rows, head->size, h->scale);
+    for (int64_t i = rows; i < ct_padded(rows); i++) s->lse[i] = s->along[i] = 0.0f;
+}
+
+/* prob: products of queries and keys to probabilities; dprob: gradient of the dropped probabilities to that
+ * of the products, scale * P (keep dP - dout . out). prob ends as dropped probabilities. All [keys, n]. */
+static void score_gradients(const ct_heads *h, const ct_head *head, const space *s, int64_t query,
+                            int64_t keys, int64_t n) {
+    if (h->p > 0.0f) ct_drop_scores(h, head, s->dprob, query, keys, n);
+    const float scale = h->scale, *lse = s->lse, *along = s->along;
+    for (int64_t j = 0; j < keys; j++) {
+        float *prob = s->prob + j * n, *dprob = s->dprob + j * n;
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) {
+            prob[i] = ct_exp_negative(scale * prob[i] - lse[i]);
+            dprob[i] = scale * prob[i] * (dprob[i] - along[i]);
+        }
+    }
+    if (h->causal) {
+        ct_mask_causal(s->prob, query, keys, n, 0.0f);
+        ct_mask_causal(s->dprob, query, keys, n, 0.0f);
+    }
+    if (h->p > 0.0f) ct_drop_scores(h, head, s->prob, query, keys, n);
+}
+
+/* Gradients from a block of queries. dk and dv of keys are set by the last block, which comes first, then
+ * added to. */
+static void backward_block(const ct_heads *h, const ct_head *head, const space *s, int64_t query,
+                           ct_right key_rows, ct_result dk, ct_result dv,
+                           const struct ct_attention_backward_args *args) {
+    const int64_t rows = ct_min_i64(CT_QUERY_BLOCK, head->length - query), n = ct_padded(rows);
+    const int64_t keys = ct_block_keys(h, head, query, rows), size = head->size, ep = ct_padded(size);
+    const int64_t token = head->from + query;
+    const bool in_place = head->length <= CT_IN_PLACE_LENGTH;
+    const float *q = head->q + query * head->ld, *dout = ct_row(args->dout, token) + head->column;
+    const ct_right query_rows = ct_right_rows(s->query_rows, q, head->ld, rows, size, in_place);
+    const ct_right dout_rows = ct_right_rows(s->dout_rows, dout, args->dout.ld, rows, size, in_place);
+    ct_pack_transposed(s->queries, q, head->ld, rows, size);
+    ct_pack_transposed(s->dout, dout, args->dout.ld, rows, size);
+    read_queries(head, s, query, rows, args);
+
+    ct_tile_multiply((ct_result){s->prob, n, false}, (ct_left){head->k, head->ld, 1},
+                     (ct_right){s->queries, n}, keys, n, size);
+    ct_tile_multiply((ct_result){s->dprob, n, false}, (ct_left){head->v, head->ld, 1}, (ct_right){s->dout, n},
+                     keys, n, size);
+    score_gradients(h, head, s, query, keys, n);
+    dk.add = dv.add = query + rows < head->length;
+    ct_tile_multiply(dk, (ct_left){s->dprob, n, 1}, query_rows, keys, ep, rows);
+    ct_tile_multiply(dv, (ct_left){s->prob, n, 1}, dout_rows, keys, ep, rows);
+    float *dq_rows = ct_row(args->dqkv, token) + head->column;
+    const ct_result dq = ct_result_rows(s->dq, dq_rows, args->dqkv.ld, size, false);
+    ct_tile_multiply(dq, (ct_left){s->dprob, 1, n}, key_rows, rows, ep, keys);
+    if (dq.data != dq_rows) ct_unpack_rows(dq_rows, args->dqkv.ld, dq.data, rows, size);
 }
 
 static void backward_head(const ct_heads *h, ct_head head, const space *s,
                           const struct ct_attention_backward_args *args) {
-    const int64_t block = h->heads * h->size;
-    const size_t gradient_bytes = (size_t)(head.length * ct_padded(head.size)) * sizeof(float);
-    ct_pack_transposed(s->keys, head.k, head.ld, head.length, head.size);
-    ct_pack_transposed(s->values, head.v, head.ld, head.length, head.size);
-    ct_pack_rows(s->key_rows, head.k, head.ld, head.length, head.size);
-    memset(s->dk, 0, gradient_bytes);
-    memset(s->dv, 0, gradient_bytes);
-    for (int64_t query = 0; query < head.length; query += CT_QUERY_BLOCK)
-        backward_block(h, &head, s, query, ct_min_i64(CT_QUERY_BLOCK, head.length - query), args);
-    float *dk = ct_row(args->dqkv, head.from) + block + head.column;
-    write_rows(dk, args->dqkv.ld, s->dk, head.length, head.size, h->scale);
-    write_rows(dk + block, args->dqkv.ld, s->dv, head.length, head.size, 1.0f);
+    const int64_t block = h->heads * h->size, ld = args->dqkv.ld, size = head.size;
+    float *dk_rows = ct_row(args->dqkv, head.from) + block + head.column, *dv_rows = dk_rows + block;
+    const ct_result dk = ct_result_rows(s->dk, dk_rows, ld, size, false);
+    const ct_result dv = ct_result_rows(s->dv, dv_rows, ld, size, false);
+    const ct_right key_rows =
+        ct_right_rows(s->key_rows, head.k, head.ld, head.length, size, head.length <= CT_IN_PLACE_LENGTH);
+    for (int64_t query = ct_last_block(head.length); query >= 0; query -= CT_QUERY_BLOCK)
+        backward_block(h, &head, s, query, key_rows, dk, dv, args);
+    if (dk.data == dk_rows) return;
+    ct_unpack_rows(dk_rows, ld, dk.data, head.length, size);
+    ct_unpack_rows(dv_rows, ld, dv.data, head.length, size);
 }
 
 ct_status CT_CPU(attention_backward)(ct_kctx *ctx, const struct ct_attention_backward_args *args) {
     const int64_t sequences = ct_max_i64(0, args->offsets.rows - 1), tasks = sequences * args->heads;
-    ct_heads h = {args->qkv, args->offsets, args->row_of, args->heads, args->out.cols / args->heads,
-                  args->scale, args->drop.p, args->causal, {0, 0}};
+    ct_heads h = {.qkv = args->qkv,
+                  .offsets = args->offsets,
+                  .row_of = args->row_of,
+                  .heads = args->heads,
+                  .size = args->out.cols / args->heads,
+                  .scale = args->scale,
+                  .p = args->drop.p,
+                  .causal = args->causal};
     space shape;
     const int64_t floats = space_carve(&shape, NULL, args->max_length, h.size);
     float *base = NULL;

@@ -1,5 +1,5 @@
-/* What both directions of attention share: the list of (sequence, head) tasks, longest first, and where a task's data
- * lies. */
+/* What both directions of attention share: the list of (sequence, head) tasks, longest first, and where a
+ * task's data lies. */
 #ifndef CT_KERNELS_CPU_ATTENTION_HEADS_H
 #define CT_KERNELS_CPU_ATTENTION_HEADS_H
 
@@ -8,9 +8,14 @@
 #include "kernels/cpu/keep.h"
 #include "kernels/cpu/pack.h"
 
-/* Queries of one sequence are taken in blocks of this many: a multiple of the register blocks' rows; with 512 keys
- * the scores of a block are 96 KiB. */
-#define CT_QUERY_BLOCK 48
+/* Scores are held transposed, [keys, queries]: a vector is one key for many queries, so maxima and sums over
+ * the keys need no sums across a vector, and the keys need no transposed copy. Queries are taken in blocks of
+ * this many; with 512 keys the scores of a block are 128 KiB. */
+#define CT_QUERY_BLOCK 64
+
+/* Up to this length rows are used where they lie; longer sequences read them often enough to pay for a dense
+ * copy. */
+#define CT_IN_PLACE_LENGTH 48
 
 typedef struct ct_heads {
     ct_tensor qkv, offsets, row_of;
@@ -23,7 +28,9 @@ typedef struct ct_heads {
 /* One head of one sequence. */
 typedef struct ct_head {
     const float *q, *k, *v; /* their first rows, ld apart */
-    int64_t ld, from, length, size, column; /* column of the head in out */
+    int64_t ld;
+    int64_t from, length; /* tokens of the sequence */
+    int64_t size, column; /* E, and where the head begins in out */
     uint32_t row, head;
 } ct_head;
 
@@ -44,13 +51,14 @@ static inline ct_head ct_head_of(const ct_heads *h, int64_t sequence, int64_t he
 }
 
 /* Scratch for ct_heads_order. */
-static inline ct_status ct_heads_order_take(ct_kctx *ctx, int64_t sequences, int64_t max_length, int32_t **order,
-                                            int32_t **begin) {
+static inline ct_status ct_heads_order_take(ct_kctx *ctx, int64_t sequences, int64_t max_length,
+                                            int32_t **order, int32_t **begin) {
     CT_CHECK(ct_scratch_take(ctx, (size_t)sequences, sizeof **order, (void **)order));
     return ct_scratch_take(ctx, (size_t)max_length + 2, sizeof **begin, (void **)begin);
 }
 
-/* Sequences by falling length (a counting sort): threads that take tasks from this list in turn end together. */
+/* Sequences by falling length (a counting sort): threads that take tasks from this list in turn end together.
+ */
 static inline void ct_heads_order(int32_t *order, int32_t *begin, ct_tensor offsets, int64_t sequences,
                                   int64_t max_length) {
     const int32_t *at = ct_ints(offsets);
@@ -60,12 +68,35 @@ static inline void ct_heads_order(int32_t *order, int32_t *begin, ct_tensor offs
     for (int64_t n = 0; n < sequences; n++) order[begin[max_length - (at[n + 1] - at[n])]++] = (int32_t)n;
 }
 
-/* Keys that a block of queries sees, and that one of its queries sees. */
+/* Keys that a block of queries sees. */
 static inline int64_t ct_block_keys(const ct_heads *h, const ct_head *head, int64_t query, int64_t queries) {
     return h->causal ? query + queries : head->length;
 }
-static inline int64_t ct_query_keys(const ct_heads *h, const ct_head *head, int64_t query) {
-    return h->causal ? query + 1 : head->length;
+
+/* First query of the last block: blocks go from the last to the first, so that with a causal mask too the
+ * first one that is worked on sees all keys. */
+static inline int64_t ct_last_block(int64_t length) {
+    return (ct_ceil_div(length, CT_QUERY_BLOCK) - 1) * CT_QUERY_BLOCK;
+}
+
+/* Sets the scores [keys, n] of queries before their key to `value`; query: the block's first. */
+static inline void ct_mask_causal(float *scores, int64_t query, int64_t keys, int64_t n, float value) {
+    for (int64_t j = query + 1; j < keys; j++)
+        for (int64_t i = 0; i < j - query && i < n; i++) scores[j * n + i] = value;
+}
+
+/* scores [keys, n] *= dropout factors. */
+static inline void ct_drop_scores(const ct_heads *h, const ct_head *head, float *scores, int64_t query,
+                                  int64_t keys, int64_t n) {
+    float keep[4][CT_KEEP_GROUP];
+    for (int64_t j = 0; j < keys; j += 4) {
+        ct_keep_columns(keep, n, (uint32_t)(j / 4), (uint32_t)query, head->row, 1 + head->head, h->key, h->p);
+        for (int64_t w = 0; w < 4 && j + w < keys; w++) {
+            float *row = scores + (j + w) * n;
+#pragma omp simd
+            for (int64_t i = 0; i < n; i++) row[i] *= keep[w][i];
+        }
+    }
 }
 
 /* Rows of tokens that belong to no sequence. */

@@ -9,8 +9,8 @@ ct_status CT_CPU(dropout_forward)(ct_kctx *ctx, const struct ct_dropout_forward_
     const int threads = ct_threads(ctx, 4 * y.rows * y.cols);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t t = 0; t < y.rows; t++)
-        ct_drop_blend_row(ct_row(y, t), ct_row(x, t), 0.0f, y.cols, ct_place_of(args->row_of, args->pos_of, t), key,
-                          p);
+        ct_drop_blend_row(ct_row(y, t), ct_row(x, t), 0.0f, y.cols,
+                          ct_place_of(args->row_of, args->pos_of, t), key, p);
     return CT_OK;
 }
 

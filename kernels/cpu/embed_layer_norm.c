@@ -12,7 +12,8 @@ static void sum_row(float *s, const float *token, const float *position, const f
     }
 }
 
-ct_status CT_CPU(embed_layer_norm_forward)(ct_kctx *ctx, const struct ct_embed_layer_norm_forward_args *args) {
+ct_status CT_CPU(embed_layer_norm_forward)(ct_kctx *ctx,
+                                           const struct ct_embed_layer_norm_forward_args *args) {
     const ct_tensor y = args->y, s = args->s;
     if (ctx->dry || y.rows == 0) return CT_OK;
     const float p = args->drop.p;
@@ -22,8 +23,8 @@ ct_status CT_CPU(embed_layer_norm_forward)(ct_kctx *ctx, const struct ct_embed_l
     for (int64_t t = 0; t < y.rows; t++) {
         /* Without s the row of y holds the sum until it is normalised in place. */
         float *row = ct_row(s.data ? s : y, t), *out = ct_row(y, t);
-        sum_row(row, ct_row(args->token, ct_ints(args->ids)[t]), ct_row(args->position, ct_ints(args->pos_of)[t]),
-                args->type.data, y.cols);
+        sum_row(row, ct_row(args->token, ct_ints(args->ids)[t]),
+                ct_row(args->position, ct_ints(args->pos_of)[t]), args->type.data, y.cols);
         const ct_row_moments m = ct_row_moments_of(row, y.cols, args->eps);
         if (args->mean.data) ct_floats(args->mean)[t] = m.mean;
         if (args->rstd.data) ct_floats(args->rstd)[t] = m.rstd;
@@ -33,7 +34,8 @@ ct_status CT_CPU(embed_layer_norm_forward)(ct_kctx *ctx, const struct ct_embed_l
     return CT_OK;
 }
 
-ct_status CT_CPU(embed_layer_norm_backward)(ct_kctx *ctx, const struct ct_embed_layer_norm_backward_args *args) {
+ct_status CT_CPU(embed_layer_norm_backward)(ct_kctx *ctx,
+                                            const struct ct_embed_layer_norm_backward_args *args) {
     const ct_tensor ds = args->ds;
     const int64_t rows = ds.rows, cols = ds.cols;
     ct_norm_partials partials;
@@ -48,7 +50,8 @@ ct_status CT_CPU(embed_layer_norm_backward)(ct_kctx *ctx, const struct ct_embed_
     for (int64_t block = 0; block < blocks; block++) {
         float *dw, *db;
         ct_norm_partials_begin(&partials, block, &dw, &db);
-        for (int64_t t = ct_block_begin(rows, blocks, block); t < ct_block_begin(rows, blocks, block + 1); t++) {
+        for (int64_t t = ct_block_begin(rows, blocks, block); t < ct_block_begin(rows, blocks, block + 1);
+             t++) {
             float *out = ct_row(ds, t);
             const float *dy = ct_row(args->dy, t), *s = ct_row(args->s, t);
             if (p > 0.0f) { /* the gradient before dropout, kept in the output's row */

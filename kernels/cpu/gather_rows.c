@@ -1,11 +1,13 @@
 /* Embedding lookup of rows and bags of rows, and the sum of gradients into the rows that were named. */
 #include "kernels/cpu/loops.h"
 
-/* Backward: threads share the rows in pieces of this many channels, so that one frequent id does not hold up all. */
+/* Backward: threads share the rows in pieces of this many channels, so that one frequent id does not hold up
+ * all. */
 #define PIECE 256
 
 /* y = beta * y + scale * (sum of the named rows). */
-static void gather_bag(float *y, ct_tensor table, const int32_t *ids, int64_t count, float scale, float beta) {
+static void gather_bag(float *y, ct_tensor table, const int32_t *ids, int64_t count, float scale,
+                       float beta) {
     ct_scale_row(y, beta, table.cols);
     for (int64_t k = 0; k < count; k++) ct_axpy(y, scale, ct_row(table, ids[k]), table.cols);
 }

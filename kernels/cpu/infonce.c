@@ -1,5 +1,6 @@
-/* InfoNCE, forward: one visit to each tile of scores updates a running log-sum-exp of its rows and of its columns.
- * A row belongs to one thread, a column to one thread, tiles come in order: the same bytes for any number of threads. */
+/* InfoNCE, forward: one visit to each tile of scores updates a running log-sum-exp of its rows and of its
+ * columns. A row belongs to one thread, a column to one thread, tiles come in order: the same bytes for any
+ * number of threads. */
 #include "kernels/cpu/infonce_tile.h"
 #include "kernels/cpu/vmath.h"
 
@@ -78,7 +79,8 @@ static void add_row(const ct_scores *s, int64_t b, sums *rows, float *positive) 
     rows->count[b] += count;
 }
 
-/* Adds the tile's part of up to COLUMNS columns from `first` (in the tile) on: the maxima first, then the sums. */
+/* Adds the tile's part of up to COLUMNS columns from `first` (in the tile) on: the maxima first, then the
+ * sums. */
 static void add_columns(const ct_scores *s, int64_t first, sums *columns) {
     const int64_t n = ct_min_i64(COLUMNS, s->cols - first);
     float *max = columns->max + s->col + first, *sum = columns->sum + s->col + first;
@@ -97,7 +99,8 @@ static void add_columns(const ct_scores *s, int64_t first, sums *columns) {
     for (int64_t j = 0; j < n; j++) {
         if (count[j] > 0) sum[j] *= ct_exp(max[j] - top[j]);
         max[j] = top[j];
-        if (top[j] == -INFINITY) top[j] = 0.0f; /* only masked scores: their exponentials are 0 from any base */
+        if (top[j] == -INFINITY)
+            top[j] = 0.0f; /* only masked scores: their exponentials are 0 from any base */
     }
     for (int64_t b = 0; b < s->rows; b++) {
         const float *score = tile + b * s->ld;
@@ -124,7 +127,8 @@ static void add_tile(const ct_kctx *ctx, const ct_scores *s, sums *rows, sums *c
 static side side_of(ct_logq_mode mode, double score, double negatives, int32_t n, double logq) {
     if (n == 0) return (side){0.0, 1.0, 0.0};
     const bool corrected = mode == CT_LOGQ_CORRECTED;
-    const double gap = corrected ? negatives + log1p(-exp(logq)) - log((double)n) - score : negatives - (score - logq);
+    const double gap =
+        corrected ? negatives + log1p(-exp(logq)) - log((double)n) - score : negatives - (score - logq);
     const double p = 1.0 / (1.0 + exp(gap)), rest = 1.0 / (1.0 + exp(-gap));
     if (corrected) return (side){rest == 0.0 ? 0.0 : rest * gap, p, rest};
     return (side){(gap > 0.0 ? gap : 0.0) + log1p(exp(-fabs(gap))), p, rest};
@@ -141,10 +145,10 @@ static void make_pairs(const ct_kctx *ctx, const struct ct_infonce_forward_args 
         const float row_neg = sums_log(rows, b);
         pair *out = &pairs[b];
         out->row = side_of(args->batch.mode, positive[b], row_neg, rows->count[b], s->item_logq[p]);
-        out->column = side_of(args->batch.mode, positive[b], sums_log(columns, p), columns->count[p], s->user_logq[b]);
+        out->column =
+            side_of(args->batch.mode, positive[b], sums_log(columns, p), columns->count[p], s->user_logq[b]);
         out->other = 0.0;
-        if (rows->other && rows->count[b] > 0)
-            out->other = out->row.rest * rows->other[b] / rows->sum[b];
+        if (rows->other && rows->count[b] > 0) out->other = out->row.rest * rows->other[b] / rows->sum[b];
         ct_floats(args->row_neg)[b] = row_neg;
     }
 }

@@ -1,22 +1,25 @@
-/* InfoNCE, backward: each tile of scores is computed again, turned into its gradient in place, and multiplied into du
- * and dv: 8 B N D operations with the forward's 2. */
+/* InfoNCE, backward: each tile of scores is computed again, turned into its gradient in place, and multiplied
+ * into du and dv: 8 B N D operations with the forward's 2. */
 #include "kernels/cpu/infonce_tile.h"
 #include "kernels/cpu/vmath.h"
 
 /* Row b of the tile becomes grad_loss * ds. Adds the row's sum of ds * s to *sum where that is wanted. */
-static void row_gradient(const struct ct_infonce_backward_args *args, const ct_scores *s, int64_t b, double *sum) {
+static void row_gradient(const struct ct_infonce_backward_args *args, const ct_scores *s, int64_t b,
+                         double *sum) {
     float ds[CT_SCORES_COLS];
     float *score = s->tile + (b - s->row) * s->ld;
     const int64_t n = s->cols, at = ct_scores_positive(s, b);
     const float *item_logq = s->item_logq + s->col, user_logq = s->user_logq[b];
     const float *col_neg = ct_floats(args->col_neg) + s->col, *col_coef = ct_floats(args->col_coef) + s->col;
-    const float row_neg = ct_floats(args->row_neg)[b], row_coef = args->grad_loss * ct_floats(args->row_coef)[b];
+    const float row_neg = ct_floats(args->row_neg)[b],
+                row_coef = args->grad_loss * ct_floats(args->row_coef)[b];
     const float grad = args->grad_loss;
 #pragma omp simd
     for (int64_t j = 0; j < n; j++)
         ds[j] = row_coef * ct_exp_negative((score[j] - item_logq[j]) - row_neg) +
                 grad * col_coef[j] * ct_exp_negative((score[j] - user_logq) - col_neg[j]);
-    /* A row or column without negatives has -inf for its sum and nonsense in ds; all of that is masked here. */
+    /* A row or column without negatives has -inf for its sum and nonsense in ds; all of that is masked here.
+     */
     ct_scores_mask(s, b, ds, 0.0f);
     if (at >= 0) ds[at] = -grad * ct_floats(args->pos_coef)[b];
     if (sum) {
@@ -32,10 +35,10 @@ static void row_gradient(const struct ct_infonce_backward_args *args, const ct_s
 static ct_status add_products(ct_kctx *ctx, const struct ct_infonce_backward_args *args, const ct_scores *s) {
     const ct_tensor u = args->batch.u, v = args->batch.v, du = args->du, dv = args->dv;
     const float beta_u = s->col == 0 ? args->beta_u : 1.0f, beta_v = s->row == 0 ? args->beta_v : 1.0f;
-    CT_CHECK(ctx->gemm(false, false, s->rows, u.cols, s->cols, s->scale, s->tile, s->ld, ct_row(v, s->col), v.ld,
-                       beta_u, ct_row(du, s->row), du.ld, ctx->err));
-    return ctx->gemm(true, false, s->cols, v.cols, s->rows, s->scale, s->tile, s->ld, ct_row(u, s->row), u.ld, beta_v,
-                     ct_row(dv, s->col), dv.ld, ctx->err);
+    CT_CHECK(ctx->gemm(false, false, s->rows, u.cols, s->cols, s->scale, s->tile, s->ld, ct_row(v, s->col),
+                       v.ld, beta_u, ct_row(du, s->row), du.ld, ctx->err));
+    return ctx->gemm(true, false, s->cols, v.cols, s->rows, s->scale, s->tile, s->ld, ct_row(u, s->row), u.ld,
+                     beta_v, ct_row(dv, s->col), dv.ld, ctx->err);
 }
 
 ct_status CT_CPU(infonce_backward)(ct_kctx *ctx, const struct ct_infonce_backward_args *args) {

@@ -1,5 +1,5 @@
-/* What both directions of InfoNCE share: the walk over the score matrix in tiles of at most 2 MiB. Both compute a tile
- * by the same call, so a score has the same bytes in forward and backward. */
+/* What both directions of InfoNCE share: the walk over the score matrix in tiles of at most 2 MiB. Both
+ * compute a tile by the same call, so a score has the same bytes in forward and backward. */
 #ifndef CT_KERNELS_CPU_INFONCE_TILE_H
 #define CT_KERNELS_CPU_INFONCE_TILE_H
 
@@ -19,7 +19,8 @@ typedef struct ct_scores {
 
 /* Scratch and constants. */
 static inline ct_status ct_scores_begin(ct_kctx *ctx, ct_scores *s, const struct ct_infonce_batch *batch) {
-    const int64_t rows = ct_min_i64(CT_SCORES_ROWS, batch->u.rows), cols = ct_min_i64(CT_SCORES_COLS, batch->v.rows);
+    const int64_t rows = ct_min_i64(CT_SCORES_ROWS, batch->u.rows),
+                  cols = ct_min_i64(CT_SCORES_COLS, batch->v.rows);
     const int64_t longest = ct_max_i64(batch->u.rows, batch->v.rows);
     float *zeros = NULL;
     *s = (ct_scores){.batch = batch, .ld = cols + 16}; /* rows a power of two apart would share cache sets */
@@ -41,12 +42,12 @@ static inline ct_status ct_scores_fill(ct_kctx *ctx, ct_scores *s, int64_t row, 
     s->col = col;
     s->rows = ct_min_i64(CT_SCORES_ROWS, u.rows - row);
     s->cols = ct_min_i64(CT_SCORES_COLS, v.rows - col);
-    return ctx->gemm(false, true, s->rows, s->cols, u.cols, s->scale, ct_row(u, row), u.ld, ct_row(v, col), v.ld, 0.0f,
-                     s->tile, s->ld, ctx->err);
+    return ctx->gemm(false, true, s->rows, s->cols, u.cols, s->scale, ct_row(u, row), u.ld, ct_row(v, col),
+                     v.ld, 0.0f, s->tile, s->ld, ctx->err);
 }
 
-/* Writes `value` at the columns of the tile that are no negatives of row b: its masked ones and, with same_group,
- * those of other groups. values is the row, as wide as the tile. */
+/* Writes `value` at the columns of the tile that are no negatives of row b: its masked ones and, with
+ * same_group, those of other groups. values is the row, as wide as the tile. */
 static inline void ct_scores_mask(const ct_scores *s, int64_t b, float *values, float value) {
     const struct ct_infonce_batch *batch = s->batch;
     const int32_t *begin = ct_ints(batch->mask_begin), *cols = ct_ints(batch->mask_col);

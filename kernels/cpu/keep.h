@@ -17,8 +17,8 @@
 #define CT_WIDE (CT_LANES / 2)
 typedef uint64_t ct_wide __attribute__((vector_size(CT_WIDE * sizeof(uint64_t))));
 
-/* Products of the low halves of the lanes. The one place that names instructions: compilers turn the C form into a
- * full 64-bit product, which costs three times as much. */
+/* Products of the low halves of the lanes. The one place that names instructions: compilers turn the C form
+ * into a full 64-bit product, which costs three times as much. */
 static inline ct_wide ct__multiply_low(ct_wide a, ct_wide b) {
 #if defined(__AVX512F__)
     return (ct_wide)_mm512_mul_epu32((__m512i)a, (__m512i)b);
@@ -31,30 +31,39 @@ static inline ct_wide ct__multiply_low(ct_wide a, ct_wide b) {
 #endif
 }
 
+static inline void ct__philox_rounds(ct_wide x[4], ct_rng_key key) {
+    const ct_wide m0 = (ct_wide){0} + 0xD2511F53u, m1 = (ct_wide){0} + 0xCD9E8D57u;
+    uint32_t k0 = key.k0, k1 = key.k1;
+    for (int round = 0; round < 10; round++) {
+        const ct_wide p0 = ct__multiply_low(m0, x[0]), p1 = ct__multiply_low(m1, x[2]);
+        x[0] = (p1 >> 32) ^ x[1] ^ (uint64_t)k0;
+        x[2] = (p0 >> 32) ^ x[3] ^ (uint64_t)k1;
+        x[1] = p1; /* the high halves hold other bits, which nothing reads */
+        x[3] = p0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+}
+
+/* from, from + 1, from + 2, ... */
+static inline ct_wide ct__wide_count(uint32_t from) {
+    static const uint64_t numbers[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    ct_wide x;
+    memcpy(&x, numbers, sizeof x);
+    return x + from;
+}
+
 /* words[4 i + w] = word w of ct_philox4x32(first + i, c1, c2, c3; key), for CT_KEEP_COUNTERS counters. */
 static inline void ct__philox_group(uint32_t words[CT_KEEP_GROUP], uint32_t first, uint32_t c1, uint32_t c2,
                                     uint32_t c3, ct_rng_key key) {
-    static const uint64_t numbers[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    const ct_wide m0 = (ct_wide){0} + 0xD2511F53u, m1 = (ct_wide){0} + 0xCD9E8D57u;
     uint64_t low[CT_KEEP_COUNTERS], high[CT_KEEP_COUNTERS], pairs[2 * CT_KEEP_COUNTERS];
     for (uint32_t i = 0; i < CT_KEEP_COUNTERS; i += CT_WIDE) {
-        ct_wide x0, x1 = (ct_wide){0} + c1, x2 = (ct_wide){0} + c2, x3 = (ct_wide){0} + c3;
-        memcpy(&x0, numbers, sizeof x0);
-        x0 += first + i;
-        uint32_t k0 = key.k0, k1 = key.k1;
-        for (int round = 0; round < 10; round++) {
-            const ct_wide p0 = ct__multiply_low(m0, x0), p1 = ct__multiply_low(m1, x2);
-            x0 = (p1 >> 32) ^ x1 ^ (uint64_t)k0;
-            x2 = (p0 >> 32) ^ x3 ^ (uint64_t)k1;
-            x1 = p1; /* the high halves hold other bits, which nothing reads */
-            x3 = p0;
-            k0 += 0x9E3779B9u;
-            k1 += 0xBB67AE85u;
-        }
-        x0 = (x0 & 0xffffffffu) | x1 << 32;
-        x2 = (x2 & 0xffffffffu) | x3 << 32;
-        memcpy(low + i, &x0, sizeof x0);
-        memcpy(high + i, &x2, sizeof x2);
+        ct_wide x[4] = {ct__wide_count(first + i), (ct_wide){0} + c1, (ct_wide){0} + c2, (ct_wide){0} + c3};
+        ct__philox_rounds(x, key);
+        x[0] = (x[0] & 0xffffffffu) | x[1] << 32;
+        x[2] = (x[2] & 0xffffffffu) | x[3] << 32;
+        memcpy(low + i, &x[0], sizeof x[0]);
+        memcpy(high + i, &x[2], sizeof x[2]);
     }
     for (int i = 0; i < CT_KEEP_COUNTERS; i++) {
         pairs[2 * i] = low[i];
@@ -73,16 +82,24 @@ static inline void ct__keep_group(float *restrict keep, uint32_t first, uint32_t
     for (int i = 0; i < CT_KEEP_GROUP; i++) keep[i] = ct_dropout_drops(words[i], p) ? 0.0f : scale;
 }
 
-/* The factors of n channels from 0 on, of the counter (c / 4, c1, c2, c3). keep has room for n rounded up to
- * CT_KEEP_GROUP. */
-static inline void ct_keep_fill(float *restrict keep, int64_t n, uint32_t c1, uint32_t c2, uint32_t c3, ct_rng_key key,
-                                float p) {
+/* keep[w][i] = the factor of word w of the Philox block (c0, c1 + i, c2, c3), for i < n <= CT_KEEP_GROUP; n
+ * is a multiple of CT_LANES. */
+static inline void ct_keep_columns(float (*restrict keep)[CT_KEEP_GROUP], int64_t n, uint32_t c0, uint32_t c1,
+                                   uint32_t c2, uint32_t c3, ct_rng_key key, float p) {
     const float scale = 1.0f / (1.0f - p);
-    for (int64_t c = 0; c < n; c += CT_KEEP_GROUP)
-        ct__keep_group(keep + c, (uint32_t)(c / 4), c1, c2, c3, key, p, scale);
+    uint64_t words[4][CT_KEEP_GROUP];
+    for (int64_t i = 0; i < n; i += CT_WIDE) {
+        ct_wide x[4] = {(ct_wide){0} + c0, ct__wide_count(c1 + (uint32_t)i), (ct_wide){0} + c2,
+                        (ct_wide){0} + c3};
+        ct__philox_rounds(x, key);
+        for (int w = 0; w < 4; w++) memcpy(words[w] + i, &x[w], sizeof x[w]);
+    }
+    for (int w = 0; w < 4; w++) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            keep[w][i] = ct_dropout_drops((uint32_t)words[w][i], p) ? 0.0f : scale;
+    }
 }
-
-static inline int64_t ct_keep_room(int64_t n) { return ct_ceil_div(n, CT_KEEP_GROUP) * CT_KEEP_GROUP; }
 
 static inline ct_rng_key ct_drop_key(const ct_kctx *ctx, ct_dropout drop) {
     return ct_rng_key_make(ctx->step->seed, ctx->step->step, drop.stream);
@@ -111,8 +128,8 @@ static inline void ct_drop_row(float *y, const float *x, int64_t n, ct_place at,
 }
 
 /* y = beta * y + x * keep; with beta 0 the old y is not read. p may be 0. */
-static inline void ct_drop_blend_row(float *y, const float *x, float beta, int64_t n, ct_place at, ct_rng_key key,
-                                     float p) {
+static inline void ct_drop_blend_row(float *y, const float *x, float beta, int64_t n, ct_place at,
+                                     ct_rng_key key, float p) {
     if (p == 0.0f) {
         ct_blend_row(y, x, beta, n);
         return;

@@ -21,7 +21,8 @@ ct_status CT_CPU(l2_normalize_forward)(ct_kctx *ctx, const struct ct_l2_normaliz
 }
 
 /* dx = beta * dx + rnorm * (dy - y * along). */
-static void backward_row(float *dx, const float *dy, const float *y, float rnorm, float along, float beta, int64_t n) {
+static void backward_row(float *dx, const float *dy, const float *y, float rnorm, float along, float beta,
+                         int64_t n) {
     if (beta == 0.0f) {
 #pragma omp simd
         for (int64_t c = 0; c < n; c++) dx[c] = rnorm * (dy[c] - y[c] * along);

@@ -1,5 +1,5 @@
-/* Layer norm of one row, both directions: what add_layer_norm and embed_layer_norm have in common. A row of a usual
- * width stays in the first cache between the passes. */
+/* Layer norm of one row, both directions: what add_layer_norm and embed_layer_norm have in common. A row of a
+ * usual width stays in the first cache between the passes. */
 #ifndef CT_KERNELS_CPU_NORM_H
 #define CT_KERNELS_CPU_NORM_H
 
@@ -24,7 +24,8 @@ static inline ct_row_moments ct_row_moments_of(const float *s, int64_t n, float 
 }
 
 /* y = (s - mean) * rstd * w + b; y may be s. */
-static inline void ct_norm_row(float *y, const float *s, ct_row_moments m, const float *w, const float *b, int64_t n) {
+static inline void ct_norm_row(float *y, const float *s, ct_row_moments m, const float *w, const float *b,
+                               int64_t n) {
 #pragma omp simd
     for (int64_t c = 0; c < n; c++) y[c] = (s[c] - m.mean) * m.rstd * w[c] + b[c];
 }
@@ -35,8 +36,9 @@ typedef struct ct_row_means {
 } ct_row_means;
 
 /* Means of a row; where dw is given also dw += dy xhat and db += dy. */
-static inline ct_row_means ct_norm_row_means(const float *dy, const float *s, ct_row_moments m, const float *w,
-                                             float *restrict dw, float *restrict db, int64_t n) {
+static inline ct_row_means ct_norm_row_means(const float *dy, const float *s, ct_row_moments m,
+                                             const float *w, float *restrict dw, float *restrict db,
+                                             int64_t n) {
     float g = 0.0f, gx = 0.0f;
     if (dw) {
 #pragma omp simd reduction(+ : g, gx)

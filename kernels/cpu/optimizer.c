@@ -9,8 +9,8 @@
 /* The partial sums of sq_norm: a matrix is cut into runs of rows, a dense one counts as a single long row. */
 typedef struct cut {
     int64_t rows, cols, ld;
-    int64_t pieces;   /* partial sums */
-    int64_t per_row;  /* pieces of one row, when rows are long, or */
+    int64_t pieces;    /* partial sums */
+    int64_t per_row;   /* pieces of one row, when rows are long, or */
     int64_t per_piece; /* rows of one piece, when they are short */
 } cut;
 
@@ -20,8 +20,10 @@ static cut cut_of(ct_tensor x) {
         c.rows = x.rows > 0 ? 1 : 0;
         c.cols = c.ld = x.rows * x.cols;
     }
-    if (c.cols >= PIECE) c.per_row = ct_ceil_div(c.cols, PIECE);
-    else if (c.cols > 0) c.per_piece = ct_ceil_div(PIECE, c.cols);
+    if (c.cols >= PIECE)
+        c.per_row = ct_ceil_div(c.cols, PIECE);
+    else if (c.cols > 0)
+        c.per_piece = ct_ceil_div(PIECE, c.cols);
     c.pieces = c.cols > 0 ? ct_ceil_div(c.rows, c.per_piece) * c.per_row : 0;
     return c;
 }
@@ -112,7 +114,7 @@ ct_status CT_CPU(row_update)(ct_kctx *ctx, const struct ct_row_update_args *args
     const int threads = ct_threads(ctx, 4 * args->rows.rows * table.cols);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t u = 0; u < args->rows.rows; u++)
-        update(ct_row(table, rows[u]), ct_row(args->m, rows[u]), ct_row(args->v, rows[u]), ct_row(args->g, u), a,
-               table.cols);
+        update(ct_row(table, rows[u]), ct_row(args->m, rows[u]), ct_row(args->v, rows[u]), ct_row(args->g, u),
+               a, table.cols);
     return CT_OK;
 }

@@ -1,5 +1,5 @@
-/* Ranking of a catalogue: blocks of queries against blocks of items; a block of scores is used while it is in cache
- * and then forgotten. Items go by in order, once. */
+/* Ranking of a catalogue: blocks of queries against blocks of items; a block of scores is used while it is in
+ * cache and then forgotten. Items go by in order, once. */
 #include "kernels/cpu/loops.h"
 
 #define QUERIES 128
@@ -25,8 +25,8 @@ static void block_place(block *s, ct_tensor q, ct_tensor x, int64_t row, int64_t
 }
 
 static ct_status block_fill(ct_kctx *ctx, const block *s, ct_tensor q, ct_tensor x) {
-    return ctx->gemm(false, true, s->rows, s->cols, q.cols, 1.0f, ct_row(q, s->row), q.ld, ct_row(x, s->col), x.ld,
-                     0.0f, s->scores, s->cols, ctx->err);
+    return ctx->gemm(false, true, s->rows, s->cols, q.cols, 1.0f, ct_row(q, s->row), q.ld, ct_row(x, s->col),
+                     x.ld, 0.0f, s->scores, s->cols, ctx->err);
 }
 
 /* The part of row b of a ragged list that lies in [col, col + cols): places [begin, end). */
@@ -92,7 +92,8 @@ static void offer(best *h, float score, int32_t id) {
     for (int64_t up; at > 0 && is_before(h, up = (at - 1) / 2, at); at = up) swap(h, at, up);
 }
 
-/* Offers n scores of the items from `id` on. Most chunks hold nothing above the k-th best and are passed over. */
+/* Offers n scores of the items from `id` on. Most chunks hold nothing above the k-th best and are passed
+ * over. */
 static void offer_run(best *h, const float *scores, int64_t n, int64_t id) {
     for (int64_t from = 0; from < n; from += CHUNK) {
         const int64_t to = ct_min_i64(n, from + CHUNK);
@@ -121,7 +122,8 @@ static void offer_row(const struct ct_score_topk_args *args, const block *s, int
 }
 
 static best best_of(const struct ct_score_topk_args *args, int64_t b, int64_t count) {
-    return (best){ct_row(args->values, b), (int32_t *)args->ids.data + b * args->ids.ld, count, args->values.cols};
+    return (best){ct_row(args->values, b), (int32_t *)args->ids.data + b * args->ids.ld, count,
+                  args->values.cols};
 }
 
 /* Sorts the heap, best first, and marks the places that stayed empty. */
@@ -163,9 +165,10 @@ ct_status CT_CPU(score_topk)(ct_kctx *ctx, const struct ct_score_topk_args *args
     return CT_OK;
 }
 
-/* Keeps the scores of the targets that lie in the block. They come from the same product as the scores that they are
- * compared with, or an item could differ from itself by a rounding. */
-static ct_status keep_targets(ct_kctx *ctx, const struct ct_score_rank_args *args, const block *s, float *kept) {
+/* Keeps the scores of the targets that lie in the block. They come from the same product as the scores that
+ * they are compared with, or an item could differ from itself by a rounding. */
+static ct_status keep_targets(ct_kctx *ctx, const struct ct_score_rank_args *args, const block *s,
+                              float *kept) {
     bool filled = false;
     for (int64_t b = s->row; b < s->row + s->rows; b++) {
         const int32_t *at = ct_ints(args->target_begin), *cols = ct_ints(args->target_col);

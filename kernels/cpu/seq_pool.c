@@ -40,7 +40,8 @@ ct_status CT_CPU(seq_pool_backward)(ct_kctx *ctx, const struct ct_seq_pool_backw
     {
 #pragma omp for schedule(guided) nowait
         for (int64_t n = 0; n < rows; n++) {
-            const int64_t from = offsets[n], to = offsets[n + 1], shared = mean ? to : ct_min_i64(from + 1, to);
+            const int64_t from = offsets[n], to = offsets[n + 1],
+                          shared = mean ? to : ct_min_i64(from + 1, to);
             const float scale = mean ? 1.0f / (float)(to - from) : 1.0f;
             for (int64_t t = from; t < shared; t++)
                 blend_scaled(ct_row(dx, t), ct_row(dy, n), scale, args->beta, dx.cols);

@@ -1,6 +1,6 @@
-/* Text CNN, forward: the convolution as a matrix product without im2col. A window of K tokens is K * C neighbouring
- * floats, so windows are rows that lie C apart. A thread takes a group of documents and a strip of filters, computes
- * the windows' scores into a buffer that stays in cache, and keeps the maximum. */
+/* Text CNN, forward: the convolution as a matrix product without im2col. A window of K tokens is K * C
+ * neighbouring floats, so windows are rows that lie C apart. A thread takes a group of documents and a strip
+ * of filters, computes the windows' scores into a buffer that stays in cache, and keeps the maximum. */
 #include <omp.h>
 
 #include "kernels/cpu/pack.h"
@@ -21,7 +21,8 @@ static int64_t windows_of(const cnn *c, int64_t n) {
     return length == 0 ? 0 : ct_max_i64(1, length - c->width + 1);
 }
 
-/* groups[g] = first document of group g, behind the last one the number of documents; returns how many groups. */
+/* groups[g] = first document of group g, behind the last one the number of documents; returns how many
+ * groups. */
 static int64_t group_documents(const cnn *c, int64_t documents, int32_t *groups) {
     int64_t count = 0, windows = GROUP_WINDOWS;
     for (int64_t n = 0; n < documents; n++) {
@@ -36,7 +37,8 @@ static int64_t group_documents(const cnn *c, int64_t documents, int32_t *groups)
 }
 
 /* scores [windows of the documents, cols] of one strip of filters. */
-static void score_group(const cnn *c, int64_t first, int64_t last, const float *weights, int64_t cols, float *scores) {
+static void score_group(const cnn *c, int64_t first, int64_t last, const float *weights, int64_t cols,
+                        float *scores) {
     const int64_t depth = c->width * c->channels;
     for (int64_t k = 0; k < depth; k += DEPTH) {
         float *out = scores;
@@ -45,9 +47,9 @@ static void score_group(const cnn *c, int64_t first, int64_t last, const float *
             /* A document that is shorter than a window ends early: what lies beyond it counts as 0. */
             const int64_t rest = ct_min_i64(depth, length * c->channels) - k;
             if (windows > 0 && rest > 0)
-                ct_tile_multiply(&(ct_tile){.a = ct_row(c->x, c->offsets[n]) + k, .row_step = c->channels, .k_step = 1,
-                                            .b = weights + k * cols, .ldb = cols, .c = out, .ldc = cols,
-                                            .m = windows, .n = cols, .k = ct_min_i64(rest, DEPTH), .add = k > 0});
+                ct_tile_multiply(
+                    (ct_result){out, cols, k > 0}, (ct_left){ct_row(c->x, c->offsets[n]) + k, c->channels, 1},
+                    (ct_right){weights + k * cols, cols}, windows, cols, ct_min_i64(rest, DEPTH));
             out += windows * cols;
         }
     }
@@ -101,8 +103,8 @@ static void forward_group(const cnn *c, int64_t first, int64_t last, float *scor
 static void pack_weights(const ct_tensor *w, float *packed, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t filter = 0; filter < w->rows; filter += STRIP)
-        ct_pack_transposed(packed + filter * w->cols, ct_row(*w, filter), w->ld, ct_min_i64(STRIP, w->rows - filter),
-                           w->cols);
+        ct_pack_transposed(packed + filter * w->cols, ct_row(*w, filter), w->ld,
+                           ct_min_i64(STRIP, w->rows - filter), w->cols);
 }
 
 ct_status CT_CPU(text_cnn_max_forward)(ct_kctx *ctx, const struct ct_text_cnn_max_forward_args *args) {
@@ -110,13 +112,20 @@ ct_status CT_CPU(text_cnn_max_forward)(ct_kctx *ctx, const struct ct_text_cnn_ma
     const size_t scores_count = (size_t)(GROUP_WINDOWS + args->max_length) * STRIP;
     float *packed = NULL, *scores = NULL;
     int32_t *groups = NULL;
-    CT_CHECK(ct_scratch_take(ctx, (size_t)depth * (size_t)ct_padded(filters), sizeof *packed, (void **)&packed));
+    CT_CHECK(
+        ct_scratch_take(ctx, (size_t)depth * (size_t)ct_padded(filters), sizeof *packed, (void **)&packed));
     CT_CHECK(ct_scratch_take(ctx, scores_count * (size_t)ctx->n_threads, sizeof *scores, (void **)&scores));
     CT_CHECK(ct_scratch_take(ctx, (size_t)documents + 1, sizeof *groups, (void **)&groups));
     if (ctx->dry || documents == 0) return CT_OK;
 
-    const cnn c = {.x = args->x, .y = args->y, .argmax = args->argmax, .offsets = ct_ints(args->offsets),
-                   .bias = ct_floats(args->b), .weights = packed, .width = args->width, .channels = args->x.cols,
+    const cnn c = {.x = args->x,
+                   .y = args->y,
+                   .argmax = args->argmax,
+                   .offsets = ct_ints(args->offsets),
+                   .bias = ct_floats(args->b),
+                   .weights = packed,
+                   .width = args->width,
+                   .channels = args->x.cols,
                    .filters = filters};
     const int64_t count = group_documents(&c, documents, groups);
     pack_weights(&args->w, packed, ct_threads(ctx, filters * depth));

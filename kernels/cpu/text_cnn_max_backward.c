@@ -1,8 +1,9 @@
-/* Text CNN, backward: only the window that won a filter's maximum takes part. Threads own documents for dx and
- * filters for dw, so that every sum has one owner and one order. */
+/* Text CNN, backward: only the window that won a filter's maximum takes part. Threads own documents for dx
+ * and filters for dw, so that every sum has one owner and one order. */
 #include "kernels/cpu/loops.h"
 
-/* dw goes through the documents in blocks whose tokens stay in cache while all filters of a thread read them. */
+/* dw goes through the documents in blocks whose tokens stay in cache while all filters of a thread read them.
+ */
 #define DOCUMENT_BLOCK 16
 
 /* Tokens of the window at t that lie inside document n: fewer than K in one that was extended by zeros. */
@@ -29,14 +30,17 @@ static void input_gradient(const struct ct_text_cnn_max_backward_args *args, int
             ct_axpy(ct_row(dx, argmax[f]), dy[f], w, tokens * channels);
             continue;
         }
-        for (int64_t j = 0; j < tokens; j++) ct_axpy(ct_row(dx, argmax[f] + j), dy[f], w + j * channels, channels);
+        for (int64_t j = 0; j < tokens; j++)
+            ct_axpy(ct_row(dx, argmax[f] + j), dy[f], w + j * channels, channels);
     }
 }
 
 /* What documents [first, last) add to dw and db of one filter. */
-static void filter_gradient(const struct ct_text_cnn_max_backward_args *args, int64_t f, int64_t first, int64_t last) {
+static void filter_gradient(const struct ct_text_cnn_max_backward_args *args, int64_t f, int64_t first,
+                            int64_t last) {
     const int64_t channels = args->x.cols;
-    float *dw = ct_row(args->dw, f), sum = 0.0f;
+    float *dw = ct_row(args->dw, f);
+    float sum = 0.0f;
     for (int64_t n = first; n < last; n++) {
         const int64_t t = argmax_row(args, n)[f];
         if (t < 0) continue;

@@ -1,5 +1,5 @@
-/* exp, log and the normal distribution as branch-free functions of one float: the compiler turns a loop that calls
- * them into vector code. Polynomials are minimax fits (Remez) of this project. */
+/* exp, log and the normal distribution as branch-free functions of one float: the compiler turns a loop that
+ * calls them into vector code. Polynomials are minimax fits (Remez) of this project. */
 #ifndef CT_KERNELS_CPU_VMATH_H
 #define CT_KERNELS_CPU_VMATH_H
 
@@ -86,7 +86,8 @@ typedef struct ct_normal {
     float density; /* phi(x) */
 } ct_normal;
 
-/* The standard normal distribution at x, both to a few ulp relative to their own size, also in the lower tail. */
+/* The standard normal distribution at x, both to a few ulp relative to their own size, also in the lower
+ * tail. */
 static inline ct_normal ct_normal_at(float x) {
     const float a = fabsf(x), z = a > 13.5f ? 13.5f : a;
     /* -z^2 / 2 in two parts, the first exact: 12 bits squared fit a float. */
