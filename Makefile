@@ -37,7 +37,7 @@ BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -Iinclude -Isrc -I. $(WARNINGS) -fPIC -fvi
 FAST_CFLAGS := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fstrict-aliasing
 ALL_CFLAGS = $(BASE_CFLAGS) $(CFLAGS) $(CPPFLAGS)
 LINK_FLAGS = -fopenmp -Wl,--as-needed $(SANITIZERS) $(LDFLAGS)
-LIBS := -ldnnl -lyaml -lz -ljansson -lutf8proc -lxxhash -lm -lpthread
+LIBS := -ldnnl -ljpeg -lpng -lwebp -lyaml -lz -ljansson -lutf8proc -lxxhash -lm -lpthread
 COMPILE = $(CC) $(ALL_CFLAGS) $(STRICT) -MMD -MP -c -o $@ $<
 LINK = $(CC) $(LINK_FLAGS) -o $@ $(filter %.o %.a,$^)
 
@@ -83,7 +83,6 @@ TOOL_DIRS := $(sort $(patsubst tools/%/,%,$(dir $(wildcard tools/*/*.c))))
 TOOL_FILES := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 TOOLS := $(sort $(TOOL_DIRS) $(TOOL_FILES))
 TOOL_SRCS := $(foreach tool,$(TOOLS),$(wildcard tools/$(tool).c tools/$(tool)/*.c))
-TOOL_LIBS_sample_platforms := -lpng
 
 # A test is tests/ROOM/test_NAME.c; the other files of the room are linked into each of its tests.
 TEST_ROOMS := $(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/test_*.c))))
@@ -126,10 +125,14 @@ test:            ## dependencies, strict build, every test; ends in "N passed, N
 	@$(MAKE) --no-print-directory WERROR=1 programs
 	@BUILD="$(BUILD)" tests/run.sh
 
-quickstart: all  ## makes sample platforms, trains, evaluates, recommends (SEEDS="1 2 3": several runs)
+quickstart:      ## dependencies, build, sample platforms, training, report, recommendations (SEEDS="1 2 3": several runs)
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all
 	@BUILD="$(BUILD)" tools/quickstart.sh
 
-movielens: all   ## the same on MovieLens, which it fetches (SEEDS="1 2 3": several runs)
+movielens:       ## the same on MovieLens, which it fetches (SEEDS="1 2 3": several runs)
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all
 	@BUILD="$(BUILD)" tools/movielens.sh
 
 bench: $(BENCH)  ## times the kernels (ARGS="...": what to pass on)
@@ -220,7 +223,7 @@ $(BUILD)/bench: $(BENCH_OBJS) $(LIB)
 define tool_rule
 $(BUILD)/tools/$(1): $(call objects_of,$(wildcard tools/$(1).c tools/$(1)/*.c)) $(LIB)
 	@mkdir -p $$(@D)
-	$$(SAY) $$(LINK) $$(TOOL_LIBS_$(1)) $$(LIBS)
+	$$(SAY) $$(LINK) $$(LIBS)
 endef
 $(foreach tool,$(TOOLS),$(eval $(call tool_rule,$(tool))))
 

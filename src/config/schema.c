@@ -101,7 +101,7 @@ const ct__key ct__schema[] = {
      .help = "Of every random draw: weights, batches, dropout, vocabulary ties, bootstrap."},
     {"device", TEXT(ROOT(device)), .choices = devices, .fallback = "auto",
      .help = "Where the model is computed; auto takes the best that is there."},
-    {"threads", INT(ROOT(threads), 0, 4096), .fallback = "0", .help = "CPU threads; 0: all cores."},
+    {"threads", INT(ROOT(threads), 0, 1024), .fallback = "0", .help = "CPU threads; 0: all cores."},
 
     {"platforms", .type = CT__KEY_TYPE_MAP, .offset = CT__NOWHERE, .map = &platform_map,
      .help = "The platforms of the run, by name. At least one."},
