@@ -43,7 +43,9 @@ look() {
     need libjansson-dev needed "JSON: tables, headers, reports" has_header jansson.h -ljansson
     need libutf8proc-dev needed "Unicode: normal forms, width of text" has_header utf8proc.h -lutf8proc
     need libxxhash-dev needed "checksums" has_header xxhash.h -lxxhash
-    need libpng-dev needed "the sample generator's images" has_header png.h -lpng
+    need libjpeg-dev needed "JPEG pictures (libjpeg-turbo)" has_header jpeglib.h -ljpeg
+    need libpng-dev needed "PNG pictures" has_header png.h -lpng
+    need libwebp-dev needed "WebP pictures" has_header webp/decode.h -lwebp
     need libcmocka-dev needed "the tests" has_cmocka
     need pkg-config wanted "the test of the installed library" command -v pkg-config
     need python3-venv wanted "tests that read our files with other programs" python3 -c 'import ensurepip, venv'
