@@ -52,10 +52,21 @@ struct ct_safetensors {
     size_t data_bytes;
 };
 
+/* n integers of a JSON array; false where an entry is something else. */
+static bool read_integers(const json_t *array, int64_t *out, int n) {
+    for (int i = 0; i < n; i++) {
+        const json_t *value = json_array_get(array, (size_t)i);
+        if (!json_is_integer(value)) return false;
+        out[i] = json_integer_value(value);
+    }
+    return true;
+}
+
 static ct_status read_tensor(const ct_safetensors *st, const char *path, const char *name, const json_t *entry,
                              ct_safetensor *t, ct_error *err) {
     const json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
     size_t element = 0, bytes = 0;
+    int64_t range[2];
     t->name = name;
     t->dtype = dtype_find(json_string_value(json_object_get(entry, "dtype")), &element);
     if (!t->dtype) return ct_fail(err, CT_ERR_FORMAT, "%s: tensor '%s': unknown dtype", path, name);
@@ -63,9 +74,10 @@ static ct_status read_tensor(const ct_safetensors *st, const char *path, const c
         return ct_fail(err, CT_ERR_FORMAT, "%s: tensor '%s': want a shape of at most 8 sizes and two data_offsets",
                        path, name);
     t->n_dims = (int)json_array_size(shape);
-    for (int i = 0; i < t->n_dims; i++) t->shape[i] = json_integer_value(json_array_get(shape, (size_t)i));
-    const json_int_t from = json_integer_value(json_array_get(offsets, 0));
-    const json_int_t to = json_integer_value(json_array_get(offsets, 1));
+    if (!read_integers(shape, t->shape, t->n_dims) || !read_integers(offsets, range, 2))
+        return ct_fail(err, CT_ERR_FORMAT, "%s: tensor '%s': shape and data_offsets hold something else than integers",
+                       path, name);
+    const int64_t from = range[0], to = range[1];
     if (!shape_bytes(t->shape, t->n_dims, element, &bytes) || from < 0 || to < from ||
         (uint64_t)to > st->data_bytes || (size_t)(to - from) != bytes)
         return ct_fail(err, CT_ERR_FORMAT, "%s: tensor '%s': bytes %lld to %lld do not fit its shape or the file's %zu",
@@ -211,6 +223,7 @@ ct_status ct_safetensors_writer_create(ct_safetensors_writer **out, const char *
 }
 
 ct_status ct_safetensors_writer_metadata(ct_safetensors_writer *w, const char *key, const char *value, ct_error *err) {
+    if (w->header_written) return ct_fail(err, CT_ERR_ARGUMENT, "safetensors metadata '%s': late", key);
     if (json_object_set_new(w->metadata, key, json_string(value)) != 0)
         return ct_fail(err, CT_ERR_ARGUMENT, "safetensors metadata '%s': not UTF-8, or no memory", key);
     return CT_OK;
@@ -219,28 +232,35 @@ ct_status ct_safetensors_writer_metadata(ct_safetensors_writer *w, const char *k
 ct_status ct_safetensors_writer_declare(ct_safetensors_writer *w, const char *name, const char *dtype,
                                         const int64_t *shape, int n_dims, ct_error *err) {
     size_t element = 0, bytes = 0;
-    if (w->header_written || !dtype_find(dtype, &element) || n_dims > 8 || !shape_bytes(shape, n_dims, element, &bytes))
+    uint64_t end = 0;
+    if (strcmp(name, "__metadata__") == 0 || json_object_get(w->header, name))
+        return ct_fail(err, CT_ERR_ARGUMENT, "safetensors tensor '%s': the name is taken", name);
+    if (w->header_written || !dtype_find(dtype, &element) || n_dims > 8 ||
+        !shape_bytes(shape, n_dims, element, &bytes) ||
+        __builtin_add_overflow(w->declared, (uint64_t)bytes, &end) || end > INT64_MAX)
         return ct_fail(err, CT_ERR_ARGUMENT, "safetensors tensor '%s': late, or dtype or shape is not valid", name);
     json_t *dims = json_array();
     for (int i = 0; i < n_dims; i++) json_array_append_new(dims, json_integer(shape[i]));
     json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype, "shape", dims, "data_offsets",
-                              (json_int_t)w->declared, (json_int_t)(w->declared + bytes));
+                              (json_int_t)w->declared, (json_int_t)end);
     if (json_object_set_new(w->header, name, entry) != 0)
         return ct_fail(err, CT_ERR_ARGUMENT, "safetensors tensor '%s': name is not UTF-8, or no memory", name);
-    w->declared += bytes;
+    w->declared = end;
     return CT_OK;
 }
 
 static ct_status write_header(ct_safetensors_writer *w, ct_error *err) {
     ct_status st = CT_OK;
     unsigned char length[8];
-    if (json_object_size(w->metadata) > 0) json_object_set(w->header, "__metadata__", w->metadata);
+    if (json_object_size(w->metadata) > 0 && json_object_set(w->header, "__metadata__", w->metadata) != 0)
+        return ct_fail(err, CT_ERR_MEMORY, "safetensors header");
     char *text = json_dumps(w->header, JSON_COMPACT);
     if (!text) return ct_fail(err, CT_ERR_MEMORY, "safetensors header");
     const size_t n = strlen(text), padded = (n + 7) / 8 * 8; /* tensors start 8-aligned, blanks pad the JSON */
     for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)padded >> 8 * i);
-    const char *slot = strstr(text, ct_safetensors_hash_slot);
-    if (slot) w->hash_offset = 8 + (uint64_t)(slot - text);
+    /* A quote inside a string is escaped, so this is a whole value and no part of another. */
+    const char *slot = strstr(text, ":\"" ct_safetensors_hash_slot "\"");
+    if (slot) w->hash_offset = 8 + (uint64_t)(slot - text) + 2;
     CT_TRY(ct_writer_write(w->file, length, 8, err), st, done);
     CT_TRY(ct_writer_write(w->file, text, n, err), st, done);
     CT_TRY(ct_writer_write(w->file, "       ", padded - n, err), st, done);

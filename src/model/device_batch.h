@@ -7,7 +7,7 @@
 
 typedef struct ct_device_batch {
     ct_device *device;
-    char *block;           /* on the device; NULL while planning */
+    char *block;           /* on the device */
     size_t capacity;       /* bytes */
     const ct_batch *host;  /* the batch that was uploaded last; borrowed */
 } ct_device_batch;

@@ -16,6 +16,10 @@ ct_status ct_encode_users(ct_model *model, ct_batcher *batcher, const ct_moment 
                           ct_encode_progress progress, void *ctx, ct_error *err);
 ct_status ct_encode_items(ct_model *model, ct_batcher *batcher, const int32_t *items, int64_t n, float *vectors,
                           ct_encode_progress progress, void *ctx, ct_error *err);
+/* n texts, tokens only, as users or items of `platform` without id or history: vectors [n, D] in the order given. Texts
+ * of like lengths go through together, the longest first. */
+ct_status ct_encode_texts(ct_model *model, ct_batcher *batcher, ct_side side, const ct_token_lists *texts, int64_t n,
+                          int32_t platform, float *vectors, ct_encode_progress progress, void *ctx, ct_error *err);
 /* One text as a user of `platform`: vector [D]. */
 ct_status ct_encode_text(ct_model *model, ct_batcher *batcher, const char *text, int32_t platform, float *vector,
                          ct_error *err);

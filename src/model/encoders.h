@@ -10,7 +10,7 @@ enum { CT_WIDTHS_MAX = 16 };
 typedef struct ct_transformer_layer {
     ct_param qkv_weight, qkv_bias, out_weight, out_bias, norm1_weight, norm1_bias;
     ct_param up_weight, up_bias, down_weight, down_bias, norm2_weight, norm2_bias;
-    char attention_stream[96], out_stream[96], down_stream[96];
+    char attention_stream[112], out_stream[112], down_stream[112]; /* a layer's prefix and the longest suffix fit */
 } ct_transformer_layer;
 
 typedef struct ct_text_encoder {

@@ -69,7 +69,7 @@ static ct_status add_params(ct_model *m, const ct_model_sizes *sizes, const ct_m
 static ct_status fill_params(ct_model *m, ct_error *err) {
     const ct_config *c = m->config;
     CT_CHECK(ct_params_allocate(&m->params, (uint64_t)c->seed, err));
-    if (c->model.user.weights)
+    if (c->model.user.kind == CT_ENCODER_TRANSFORMER && c->model.user.weights)
         CT_CHECK(ct_weights_load_bert(&m->towers.user.encoder, &m->params, c->model.user.weights, err));
     if (c->model.item.kind == CT_ENCODER_TRANSFORMER && c->model.item.weights)
         CT_CHECK(ct_weights_load_bert(&m->towers.item.encoder, &m->params, c->model.item.weights, err));
@@ -119,6 +119,7 @@ static void set_unique(ct_model *m, int32_t table, const ct_table_rows *rows) {
 static ct_status forward_backward(ct_model *m, ct_error *err) {
     set_unique(m, m->towers.person_table, &m->batch.host->person_rows);
     set_unique(m, m->towers.entity_table, &m->batch.host->entity_rows);
+    CT_CHECK(ct_params_zero_grad(&m->params, err));
     ct_tape_begin(m->tape, true);
     forward_loss(m);
     return ct_tape_backward(m->tape, err);
@@ -134,11 +135,12 @@ static ct_status plan_training(ct_model *m, const ct_batch_caps *caps, ct_error 
     ct_tape_plan_begin(m->tape);
     const ct_status pass = forward_backward(m, err), end = ct_tape_plan_end(m->tape, err);
     m->batch.host = NULL;
+    m->loss = (ct_nn_loss){{0}, {0}}; /* its addresses were a plan's */
     ct_batch_free(&full);
     return pass != CT_OK ? pass : end;
 }
 
-/* Encoding passes: users and items apart; with a loss when validation losses will be asked for. */
+/* Encoding passes: users and items apart. */
 static ct_status plan_encoding(ct_model *m, const ct_batch_caps *caps, ct_error *err) {
     ct_batch full = {0};
     CT_CHECK(ct_batch_create(&full, caps, err));
@@ -255,9 +257,6 @@ size_t ct_model_activation_bytes(const ct_model *m) { return ct_tape_bytes(m->ta
 ct_status ct_model_step(ct_model *m, const ct_batch *batch, ct_error *err) {
     if (!m->training) return ct_fail(err, CT_ERR_ARGUMENT, "model: a step on a model that was opened for encoding");
     CT_CHECK(ct_device_batch_upload(&m->batch, batch, err));
-    set_unique(m, m->towers.person_table, &batch->person_rows);
-    set_unique(m, m->towers.entity_table, &batch->entity_rows);
-    CT_CHECK(ct_params_zero_grad(&m->params, err));
     return forward_backward(m, err);
 }
 
@@ -265,6 +264,7 @@ ct_tensor ct_model_loss_tensor(const ct_model *m) { return m->loss.loss; }
 
 ct_status ct_model_read_loss(ct_model *m, ct_model_loss *loss, ct_error *err) {
     float stats[3];
+    if (!m->loss.loss.data) return ct_fail(err, CT_ERR_ARGUMENT, "model: no step was run, there is no loss to read");
     CT_CHECK(ct_device_download(m->device, &loss->loss, m->loss.loss.data, sizeof loss->loss, err));
     CT_CHECK(ct_device_download(m->device, stats, m->loss.stats.data, sizeof stats, err));
     loss->prob_row = stats[0];

@@ -15,7 +15,10 @@ static ct_status add_projection(ct_tower *tower, const char *name, const ct_conf
     CT_CHECK(ct_params_add(params, &tower->projection_weight, full, d, tower->width, CT_INIT_NORMAL,
                            1.0f / sqrtf((float)tower->width), true, err));
     snprintf(full, sizeof full, "%s.projection.bias", name);
-    CT_CHECK(ct_params_add(params, &tower->projection_bias, full, 1, d, CT_INIT_ZERO, 0.0f, false, err));
+    /* Not zero: a row without text and ids (an empty title, a hidden id) would be the zero vector, whose direction has
+     * a gradient of 1 / NORM_EPS that drowns all others. */
+    CT_CHECK(ct_params_add(params, &tower->projection_bias, full, 1, d, CT_INIT_UNIFORM,
+                           1.0f / sqrtf((float)tower->width), false, err));
     tower->platform = CT_PARAM_NONE;
     if (!config->model.platform_embedding) return CT_OK;
     snprintf(full, sizeof full, "%s.platform", name);

@@ -32,8 +32,13 @@ static void load_rows(loader *l, ct_param p, const char *name, int64_t row0, int
     const ct_segment *s = &l->params->segments[p];
     const ct_safetensor *t = find(l, name);
     if (!t) return;
+    if (t->n_dims != 1 && t->n_dims != 2) {
+        l->status = ct_fail(l->err, CT_ERR_FORMAT, "%s: tensor '%s' has %d dimensions, want 1 or 2", l->path, name,
+                            t->n_dims);
+        return;
+    }
     const int64_t found_rows = t->n_dims == 2 ? t->shape[0] : 1;
-    const int64_t found_cols = t->n_dims == 2 ? t->shape[1] : t->n_dims == 1 ? t->shape[0] : 0;
+    const int64_t found_cols = t->shape[t->n_dims - 1];
     /* A bias is a vector in the file; for the q, k, v blocks of ours it is a stretch of one row. */
     const int64_t want_rows = s->rows == 1 ? 1 : rows, want_cols = s->rows == 1 ? rows : s->cols;
     if (found_cols != want_cols || found_rows < want_rows || (found_rows > want_rows && !more_rows)) {
@@ -44,7 +49,10 @@ static void load_rows(loader *l, ct_param p, const char *name, int64_t row0, int
     }
     float *host = NULL;
     l->status = ct_calloc((size_t)(found_rows * found_cols), sizeof *host, (void **)&host, l->err);
-    if (l->status == CT_OK) l->status = ct_safetensor_to_f32(t, host, found_rows * found_cols, l->err);
+    if (l->status == CT_OK) {
+        l->status = ct_safetensor_to_f32(t, host, found_rows * found_cols, l->err);
+        if (l->status != CT_OK) ct_error_prefix(l->err, "%s", l->path);
+    }
     if (l->status == CT_OK)
         l->status = ct_device_upload(l->params->device, l->params->w + s->offset + row0 * (s->rows == 1 ? 1 : s->cols),
                                      host, (size_t)(want_rows * want_cols) * sizeof *host, l->err);

@@ -11,4 +11,8 @@ void ct__nn_check(ct_tape *t, ct_status st, const ct_error *err);
 /* p is 0 unless the tape is training. */
 ct_dropout ct__nn_drop(const ct_tape *t, float p, const char *stream);
 
+/* Gradients of a weight and its bias, for ops that take both or neither: when only one of the two is frozen, scratch
+ * stands in for it and is thrown away. */
+ct_status ct__nn_pair_grads(ct_tape *t, ct_param weight, ct_param bias, ct_tensor *dw, ct_tensor *db, ct_error *err);
+
 #endif

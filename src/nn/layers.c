@@ -16,6 +16,21 @@ ct_dropout ct__nn_drop(const ct_tape *t, float p, const char *stream) {
     return (ct_dropout){ct_tape_training(t) ? p : 0.0f, stream ? ct_hash_name(stream) : 0};
 }
 
+/* Room for a gradient that nobody reads. */
+static ct_status stand_in(ct_tape *t, ct_param p, ct_tensor *grad, ct_error *err) {
+    const ct_tensor w = ct_params_weight(ct_tape_params(t), p);
+    CT_CHECK(ct_tape_grad_scratch(t, w.rows, w.cols, grad, err));
+    return ct_device_zero(ct_tape_device(t), grad->data, (size_t)(w.rows * w.cols) * sizeof(float), err);
+}
+
+ct_status ct__nn_pair_grads(ct_tape *t, ct_param weight, ct_param bias, ct_tensor *dw, ct_tensor *db, ct_error *err) {
+    *dw = ct_params_grad(ct_tape_params(t), weight);
+    *db = ct_params_grad(ct_tape_params(t), bias);
+    if (dw->data && !db->data) return stand_in(t, bias, db, err);
+    if (db->data && !dw->data) return stand_in(t, weight, dw, err);
+    return CT_OK;
+}
+
 /* ---- linear --------------------------------------------------------------------------------------------------- */
 
 typedef struct linear_state {
@@ -123,9 +138,7 @@ typedef struct add_layer_norm_state {
 static ct_status add_layer_norm_backward(ct_tape *t, const void *state, ct_error *err) {
     const add_layer_norm_state *s = state;
     const ct_params *params = ct_tape_params(t);
-    struct ct_add_layer_norm_backward_args a = {.dw = ct_params_grad(params, s->weight),
-                                                .db = ct_params_grad(params, s->bias),
-                                                .dy = ct_tape_grad(t, s->y),
+    struct ct_add_layer_norm_backward_args a = {.dy = ct_tape_grad(t, s->y),
                                                 .s = s->s,
                                                 .mean = s->mean,
                                                 .rstd = s->rstd,
@@ -136,6 +149,7 @@ static ct_status add_layer_norm_backward(ct_tape *t, const void *state, ct_error
     if (!a.dy.data) return CT_OK;
     CT_CHECK(ct_tape_grad_into(t, s->x, &a.dx, &a.beta_x, err));
     CT_CHECK(ct_tape_grad_into(t, s->r, &a.dr, &a.beta_r, err));
+    CT_CHECK(ct__nn_pair_grads(t, s->weight, s->bias, &a.dw, &a.db, err));
     return ct_add_layer_norm_backward(ct_tape_device(t), &a, err);
 }
 

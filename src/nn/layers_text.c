@@ -53,7 +53,7 @@ static ct_status bag_backward(ct_tape *t, const void *state, ct_error *err) {
     const bag_state *s = state;
     const ct_id_table *table = &ct_tape_params(t)->tables[s->table];
     const ct_tensor dy = ct_tape_grad(t, s->y);
-    if (!dy.data) return CT_OK;
+    if (!dy.data || table->lr_scale == 0.0f) return CT_OK; /* a frozen table's gradient has no part in the norm */
     ct_lookup_grad by = s->grad;
     by.rows = (ct_tensor){0}; /* the gradient buffer is compact: slot u is the batch's u-th unique row */
     return table_backward(t, ct_f32(table->g, table->n_unique, table->cols), dy, by, s->scale, err);
@@ -90,9 +90,7 @@ typedef struct embed_state {
 static ct_status embed_backward(ct_tape *t, const void *state, ct_error *err) {
     const embed_state *s = state;
     const ct_params *params = ct_tape_params(t);
-    struct ct_embed_layer_norm_backward_args a = {.dw = ct_params_grad(params, s->params.weight),
-                                                  .db = ct_params_grad(params, s->params.bias),
-                                                  .dy = ct_tape_grad(t, s->y),
+    struct ct_embed_layer_norm_backward_args a = {.dy = ct_tape_grad(t, s->y),
                                                   .s = s->s,
                                                   .mean = s->mean,
                                                   .rstd = s->rstd,
@@ -103,6 +101,7 @@ static ct_status embed_backward(ct_tape *t, const void *state, ct_error *err) {
     const ct_tensor none = {0};
     if (!a.dy.data) return CT_OK;
     CT_CHECK(ct_tape_grad_scratch(t, a.dy.rows, a.dy.cols, &a.ds, err));
+    CT_CHECK(ct__nn_pair_grads(t, s->params.weight, s->params.bias, &a.dw, &a.db, err));
     CT_CHECK(ct_embed_layer_norm_backward(ct_tape_device(t), &a, err));
     CT_CHECK(table_backward(t, ct_params_grad(params, s->params.token), a.ds, s->by_id, none, err));
     CT_CHECK(table_backward(t, ct_params_grad(params, s->params.position), a.ds, s->by_pos, none, err));
@@ -241,9 +240,7 @@ typedef struct text_cnn_state {
 static ct_status text_cnn_backward(ct_tape *t, const void *state, ct_error *err) {
     const text_cnn_state *s = state;
     const ct_params *params = ct_tape_params(t);
-    struct ct_text_cnn_max_backward_args a = {.dw = ct_params_grad(params, s->weight),
-                                              .db = ct_params_grad(params, s->bias),
-                                              .dy = ct_tape_grad(t, s->y),
+    struct ct_text_cnn_max_backward_args a = {.dy = ct_tape_grad(t, s->y),
                                               .argmax = s->argmax,
                                               .x = ct_tape_value(t, s->x),
                                               .offsets = s->offsets,
@@ -251,6 +248,7 @@ static ct_status text_cnn_backward(ct_tape *t, const void *state, ct_error *err)
                                               .width = s->width};
     if (!a.dy.data) return CT_OK;
     CT_CHECK(ct_tape_grad_into(t, s->x, &a.dx, &a.beta, err));
+    CT_CHECK(ct__nn_pair_grads(t, s->weight, s->bias, &a.dw, &a.db, err));
     return ct_text_cnn_max_backward(ct_tape_device(t), &a, err);
 }
 

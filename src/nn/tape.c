@@ -93,15 +93,21 @@ void ct_tape_plan_begin(ct_tape *t) {
 }
 
 ct_status ct_tape_plan_end(ct_tape *t, ct_error *err) {
-    CT_CHECK(ct_device_plan_end(t->device, err));
-    CT_CHECK(ct_tape_status(t, err));
-    CT_CHECK(back_arena(t, &t->values, &t->values_block, "activations", err));
-    return back_arena(t, &t->grads, &t->grads_block, "activation gradients", err);
+    ct_status st = CT_OK;
+    CT_TRY(ct_device_plan_end(t->device, err), st, fail);
+    CT_TRY(ct_tape_status(t, err), st, fail);
+    CT_TRY(back_arena(t, &t->values, &t->values_block, "activations", err), st, fail);
+    CT_TRY(back_arena(t, &t->grads, &t->grads_block, "activation gradients", err), st, fail);
+    return CT_OK;
+fail:
+    t->values = t->grads = (ct_arena){0}; /* a pass must not get a plan's addresses */
+    return st;
 }
 
 ct_status ct_tape_plan_cancel(ct_tape *t, size_t *activations, size_t *scratch, ct_error *err) {
     *scratch = ct_device_plan_cancel(t->device);
     *activations = t->values.peak + t->grads.peak;
+    t->values = t->grads = (ct_arena){0}; /* another plan starts from nothing */
     return ct_tape_status(t, err);
 }
 
@@ -135,10 +141,12 @@ ct_var ct_tape_new(ct_tape *t, int64_t rows, int64_t cols, bool needs_grad) {
 ct_var ct_tape_columns(ct_tape *t, ct_var whole, int64_t from, int64_t cols) {
     if (ct_tape_failed(t)) return CT_VAR_NEW;
     ct_error err = CT_ERROR_INIT;
-    variable v = t->vars[whole];
-    v.value = ct_columns(v.value, from, cols);
-    v.whole = whole;
-    v.from = from;
+    const variable *w = &t->vars[whole];
+    const bool nested = w->whole != CT_VAR_NEW; /* a block of a block is a block of what both lie in */
+    const variable v = {.value = ct_columns(w->value, from, cols),
+                        .whole = nested ? w->whole : whole,
+                        .from = nested ? w->from + from : from,
+                        .needs_grad = w->needs_grad};
     ct_var out = CT_VAR_NEW;
     const ct_status st = add_variable(t, v, &out, &err);
     if (st != CT_OK) ct_tape_fail(t, st, &err);
