@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "eval/figures.h"
@@ -234,14 +235,30 @@ done:
     return st;
 }
 
-static void write_protocol(ct_eval_report *r, const ct_config *c, const ct_eval_options *o) {
-    char users[64] = "";
+/* "2026-10-01 00:00:00 UTC"; the seconds themselves where no calendar has the year. */
+static void put_time(char *out, size_t size, int64_t seconds) {
+    const time_t t = (time_t)seconds;
+    struct tm parts;
+    if (!gmtime_r(&t, &parts) || strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
+        snprintf(out, size, "%lld", (long long)seconds);
+}
+
+static void put_split(char *out, size_t size, const ct_dataset *data, ct_split_kind kind) {
+    char valid[64], test[64];
+    put_time(valid, sizeof valid, data->valid_time);
+    put_time(test, sizeof test, data->test_time);
+    if (kind == CT_SPLIT_TIME) snprintf(out, size, "global time (validation from %s, test from %s)", valid, test);
+    else snprintf(out, size, "each user's last interactions");
+}
+
+static void write_protocol(ct_eval_report *r, const ct_dataset *data, const ct_config *c, const ct_eval_options *o) {
+    char users[64] = "", split[192];
     if (o->max_users > 0) snprintf(users, sizeof users, "at most %lld users a platform, ", (long long)o->max_users);
+    put_split(split, sizeof split, data, c->eval.split);
     snprintf(r->protocol, sizeof r->protocol,
              "%s, split by %s, %sfull catalogue of the platform, earlier items of the user left out, repeats are no "
-             "targets, ties count half, cold users and items kept",
-             o->stage == CT_STAGE_VALID ? "validation" : "test",
-             c->eval.split == CT_SPLIT_TIME ? "global time" : "each user's last interaction", users);
+             "targets, recall over all targets, ties count half, cold users and items kept",
+             o->stage == CT_STAGE_VALID ? "validation" : "test", split, users);
 }
 
 static ct_status open_bundles(const ct_config *config, ct_bundle ***out, ct_error *err) {
@@ -265,7 +282,7 @@ ct_status ct_evaluate_model(ct_model *model, const ct_dataset *data, const ct_sp
     report->at = config->eval.at.v;
     report->n_compare = options->compare ? config->eval.n_compare : 0;
     report->compare = config->eval.compare;
-    write_protocol(report, config, options);
+    write_protocol(report, data, config, options);
     if (options->compare) CT_TRY(open_bundles(config, &bundles, err), st, done);
     e.bundles = bundles;
     CT_TRY(ct_batcher_create(&e.batcher, data, split, NULL, config, err), st, done);

@@ -8,7 +8,7 @@
 /* One ranked list's figures, averaged over users. at[] is config->eval.at. */
 typedef struct ct_metrics {
     int64_t n_users;
-    double *recall, *ndcg, *hr; /* [n_at] */
+    double *recall, *ndcg, *hr, *mrr_at; /* [n_at] */
     double mrr;
     double *coverage;           /* [n_at]: share of the catalogue in anybody's top k; NaN where it is not computed */
 } ct_metrics;
@@ -48,8 +48,8 @@ typedef struct ct_eval_report {
  * (training; for test, training and validation) does not exist for that user; candidates are all items of the
  * platform. rank of a target = 1 + better + equal / 2, other targets counted. recall@k = targets with rank <= k /
  * targets; hr@k = 1 if any; ndcg@k with binary gains 1 / log2(1 + rank) and IDCG over min(k, targets); mrr = 1 / best
- * rank. max_users > 0 draws that many users a platform by seed. floors and compare as asked; quick skips slices other
- * than "all", intervals, coverage (validation during training). */
+ * rank; mrr@k the same, 0 where the best rank is beyond k. max_users > 0 draws that many users a platform by seed.
+ * floors and compare as asked; quick skips slices other than "all", intervals, coverage (validation during training). */
 typedef struct ct_eval_options {
     ct_stage stage;
     int64_t max_users;

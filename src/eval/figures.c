@@ -31,6 +31,7 @@ ct_status ct_figures_create(ct_figures *f, const ct_queries *q, const double *ra
     CT_TRY(ct_calloc(cells, sizeof *f->recall, (void **)&f->recall, err), st, fail);
     CT_TRY(ct_calloc(cells, sizeof *f->ndcg, (void **)&f->ndcg, err), st, fail);
     CT_TRY(ct_calloc(cells, sizeof *f->hr, (void **)&f->hr, err), st, fail);
+    CT_TRY(ct_calloc(cells, sizeof *f->rr_at, (void **)&f->rr_at, err), st, fail);
     CT_TRY(ct_calloc((size_t)q->n, sizeof *f->rr, (void **)&f->rr, err), st, fail);
     for (int64_t u = 0; u < q->n; u++) {
         const double *rank = ranks + q->target_begin[u];
@@ -41,6 +42,7 @@ ct_status ct_figures_create(ct_figures *f, const ct_queries *q, const double *ra
         for (int k = 0; k < n_at; k++) {
             const int64_t cell = u * n_at + k;
             user_at(rank, n, at[k], &f->recall[cell], &f->ndcg[cell], &f->hr[cell]);
+            f->rr_at[cell] = best <= (double)at[k] ? f->rr[u] : 0.0;
         }
     }
     return CT_OK;
@@ -53,6 +55,7 @@ void ct_figures_free(ct_figures *f) {
     ct_free(f->recall);
     ct_free(f->ndcg);
     ct_free(f->hr);
+    ct_free(f->rr_at);
     ct_free(f->rr);
     memset(f, 0, sizeof *f);
 }
@@ -71,12 +74,14 @@ ct_status ct_figures_average(const ct_figures *f, const int64_t *users, int64_t 
     CT_TRY(ct_calloc(n_at, sizeof(double), (void **)&m->recall, err), st, fail);
     CT_TRY(ct_calloc(n_at, sizeof(double), (void **)&m->ndcg, err), st, fail);
     CT_TRY(ct_calloc(n_at, sizeof(double), (void **)&m->hr, err), st, fail);
+    CT_TRY(ct_calloc(n_at, sizeof(double), (void **)&m->mrr_at, err), st, fail);
     CT_TRY(ct_calloc(n_at, sizeof(double), (void **)&m->coverage, err), st, fail);
     m->mrr = mean(f->rr, 1, users, n);
     for (int k = 0; k < f->n_at; k++) {
         m->recall[k] = mean(f->recall + k, f->n_at, users, n);
         m->ndcg[k] = mean(f->ndcg + k, f->n_at, users, n);
         m->hr[k] = mean(f->hr + k, f->n_at, users, n);
+        m->mrr_at[k] = mean(f->rr_at + k, f->n_at, users, n);
         m->coverage[k] = NAN;
     }
     return CT_OK;
@@ -89,6 +94,7 @@ void ct_metrics_free(ct_metrics *m) {
     ct_free(m->recall);
     ct_free(m->ndcg);
     ct_free(m->hr);
+    ct_free(m->mrr_at);
     ct_free(m->coverage);
     memset(m, 0, sizeof *m);
 }

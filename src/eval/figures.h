@@ -9,8 +9,8 @@
 typedef struct ct_figures {
     int64_t n;
     int n_at;
-    double *recall, *ndcg, *hr; /* [n, n_at] */
-    double *rr;                 /* [n] */
+    double *recall, *ndcg, *hr, *rr_at; /* [n, n_at] */
+    double *rr;                         /* [n] */
 } ct_figures;
 
 /* The formulas of evaluate.h on ranks [n_targets]. */

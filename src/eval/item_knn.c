@@ -103,12 +103,13 @@ static void score_items(const matrix *x, const int32_t *seen, int64_t n_seen, wo
     for (int64_t h = 0; h < n_seen; h++) w->score[seen[h]] = -1.0; /* below every candidate: not in the ranking */
 }
 
+/* Sums of the same cosines in another order differ in their last bits: so near, scores are equal. */
 static double rank_of(const double *score, int64_t n, int32_t target) {
-    const double s = score[target];
+    const double s = score[target], slack = 1e-12 * s;
     int64_t greater = 0, equal = 0;
     for (int64_t j = 0; j < n; j++) {
-        greater += score[j] > s;
-        equal += score[j] == s;
+        greater += score[j] > s + slack;
+        equal += fabs(score[j] - s) <= slack;
     }
     return 1.0 + (double)greater + 0.5 * (double)(equal - 1);
 }

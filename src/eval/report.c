@@ -9,12 +9,13 @@
 
 /* ---- one number ------------------------------------------------------------------------------------------------ */
 
-/* The figure `name` at cut-off index k, or NULL. */
+/* The figure `name` at cut-off index k (-1: over the whole list), or NULL. */
 static const double *figure(const ct_metrics *m, const char *name, int k) {
+    if (k < 0) return strcmp(name, "mrr") == 0 ? &m->mrr : NULL;
     if (strcmp(name, "recall") == 0) return &m->recall[k];
     if (strcmp(name, "ndcg") == 0) return &m->ndcg[k];
     if (strcmp(name, "hr") == 0) return &m->hr[k];
-    if (strcmp(name, "mrr") == 0) return &m->mrr;
+    if (strcmp(name, "mrr") == 0) return &m->mrr_at[k];
     return NULL;
 }
 
@@ -22,12 +23,13 @@ ct_status ct_eval_report_metric(const ct_eval_report *r, const char *metric, dou
     char name[32];
     const char *at = strchr(metric, '@');
     const size_t length = at ? (size_t)(at - metric) : strlen(metric);
-    int k = 0;
+    int k = -1;
+    int64_t wanted = 0;
     if (length >= sizeof name) return ct_fail(err, CT_ERR_ARGUMENT, "metric '%s': unknown", metric);
     memcpy(name, metric, length);
     name[length] = '\0';
     if (at)
-        for (k = 0; k < r->n_at && r->at[k] != strtoll(at + 1, NULL, 10);) k++;
+        for (k = 0; k < r->n_at && !(ct_parse_i64(at + 1, &wanted) && r->at[k] == wanted);) k++;
     int platforms = 0; /* with somebody to ask */
     *value = 0.0;
     for (int p = 0; p < r->n_platforms; p++) {
@@ -60,20 +62,30 @@ static ct_status slice_rows(ct_str *out, const ct_eval_report *r, const ct_slice
     return CT_OK;
 }
 
-/* "ndcg@10: 3.4 x popularity (gain 0.081, 95% 0.074 to 0.088), ... 71% of oracle" */
+/* "3.40 x popularity"; a method that finds nothing has no multiples. */
+static ct_status times(ct_str *out, const char *before, double model, double floor_figure, const char *name,
+                       ct_error *err) {
+    if (floor_figure > 0.0) return ct_str_printf(out, err, "%s%.2f x %s", before, model / floor_figure, name);
+    return ct_str_printf(out, err, "%s%s finds nothing", before, name);
+}
+
+/* "ndcg@10: 3.40 x popularity, 1.20 x item-kNN (model minus item-kNN +0.0810, ...), 71.0% of oracle" */
 static ct_status summary(ct_str *out, const ct_eval_report *r, const ct_slice *s, ct_error *err) {
     const double model = s->model.ndcg[0];
     if (s->model.n_users == 0) return ct_str_puts(out, "  nobody here has something to find in this stage\n", err);
     CT_CHECK(ct_str_printf(out, err, "  ndcg@%lld", (long long)r->at[0]));
     if (s->popularity.n_users > 0) {
-        CT_CHECK(ct_str_printf(out, err, ": %.2f x popularity, %.2f x item-kNN", model / s->popularity.ndcg[0],
-                               model / s->item_knn.ndcg[0]));
+        CT_CHECK(times(out, ": ", model, s->popularity.ndcg[0], "popularity", err));
+        CT_CHECK(times(out, ", ", model, s->item_knn.ndcg[0], "item-kNN", err));
         if (!isnan(s->gain_knn[0].low))
             CT_CHECK(ct_str_printf(out, err, " (model minus item-kNN %+.4f, 95%% %+.4f to %+.4f)",
                                    model - s->item_knn.ndcg[0], s->gain_knn[0].low, s->gain_knn[0].high));
     }
-    for (int i = 0; i < r->n_compare; i++)
-        CT_CHECK(ct_str_printf(out, err, ", %.1f%% of %s", 100.0 * model / s->compare[i].ndcg[0], r->compare[i].name));
+    for (int i = 0; i < r->n_compare; i++) {
+        const double other = s->compare[i].ndcg[0];
+        if (other > 0.0) CT_CHECK(ct_str_printf(out, err, ", %.1f%% of %s", 100.0 * model / other, r->compare[i].name));
+        else CT_CHECK(ct_str_printf(out, err, ", %s finds nothing", r->compare[i].name));
+    }
     if (!isnan(s->model.coverage[0]))
         CT_CHECK(ct_str_printf(out, err, "; top %lld lists cover %.1f%% of the catalogue", (long long)r->at[0],
                                100.0 * s->model.coverage[0]));
@@ -122,6 +134,7 @@ static json_t *metrics_json(const ct_eval_report *r, const ct_metrics *m) {
         put_at(o, "recall", r->at[k], number(m->recall[k]));
         put_at(o, "ndcg", r->at[k], number(m->ndcg[k]));
         put_at(o, "hr", r->at[k], number(m->hr[k]));
+        put_at(o, "mrr", r->at[k], number(m->mrr_at[k]));
         put_at(o, "coverage", r->at[k], number(m->coverage[k]));
     }
     json_object_set_new(o, "mrr", number(m->mrr));

@@ -27,23 +27,28 @@ done:
     return st;
 }
 
-ct_status ct_run_checkpoint_path(const ct_config *config, int64_t step, char **out, ct_error *err) {
-    char name[64];
-    snprintf(name, sizeof name, "checkpoints/step-%08lld.safetensors", (long long)step);
-    return ct_run_path(config, name, out, err);
-}
-
 static int newest_first(const void *a, const void *b) {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x < y) - (x > y);
 }
 
-/* The step in "step-00000120.safetensors", or -1. Temporary files have other endings. */
+static void checkpoint_name(int64_t step, char *name, size_t size) {
+    snprintf(name, size, "step-%08lld.safetensors", (long long)step);
+}
+
+/* The step in "step-00000120.safetensors", or -1: temporary files and names that we would not write are none. */
 static int64_t step_of(const char *name) {
     long long step = -1;
-    int end = 0;
-    if (sscanf(name, "step-%lld.safetensors%n", &step, &end) != 1 || end == 0 || name[end] != '\0') return -1;
-    return step;
+    char ours[64];
+    if (sscanf(name, "step-%lld", &step) != 1 || step < 0) return -1;
+    checkpoint_name(step, ours, sizeof ours);
+    return strcmp(name, ours) == 0 ? step : -1;
+}
+
+ct_status ct_run_checkpoint_path(const ct_config *config, int64_t step, char **out, ct_error *err) {
+    char name[96] = "checkpoints/";
+    checkpoint_name(step, name + strlen(name), sizeof name - strlen(name));
+    return ct_run_path(config, name, out, err);
 }
 
 ct_status ct_run_checkpoints(const ct_config *config, int64_t **steps, int *n, ct_error *err) {
@@ -78,13 +83,14 @@ done:
     return st;
 }
 
-ct_status ct_run_prune_checkpoints(const ct_config *config, int64_t keep, ct_error *err) {
+ct_status ct_run_prune_checkpoints(const ct_config *config, int64_t last, int64_t keep, ct_error *err) {
     ct_status st = CT_OK;
     int64_t *steps = NULL;
     int n = 0;
     CT_CHECK(ct_run_checkpoints(config, &steps, &n, err));
-    for (int i = (int)keep; i < n && st == CT_OK; i++) {
+    for (int i = 0; i < n && st == CT_OK; i++) {
         char *path = NULL;
+        if (steps[i] > last || keep-- > 0) continue;
         st = ct_run_checkpoint_path(config, steps[i], &path, err);
         if (st == CT_OK && unlink(path) != 0 && errno != ENOENT)
             st = ct_fail(err, CT_ERR_IO, "old checkpoint '%s' cannot be removed: %s", path, strerror(errno));

@@ -118,13 +118,24 @@ done:
     return st;
 }
 
+static ct_status put_texts(ct_str *out, const char *path, ct_error *err) {
+    char *manifest = NULL, *text = NULL;
+    ct_status st = ct_path_join(path, "manifest.json", &manifest, err);
+    if (st == CT_OK) st = ct_read_file(manifest, 1 << 26, &text, NULL, err);
+    if (st == CT_OK) st = ct_str_puts(out, "vectors of texts\n", err);
+    if (st == CT_OK) st = ct_str_puts(out, text, err);
+    ct_free(manifest);
+    ct_free(text);
+    return st;
+}
+
 static ct_status put_run(ct_str *out, const char *path, ct_error *err) {
     ct_config run = {.run_dir = (char *)path};
     int64_t *steps = NULL;
     int n = 0;
     ct_status st = CT_OK;
     CT_TRY(ct_run_checkpoints(&run, &steps, &n, err), st, done);
-    CT_TRY(ct_str_printf(out, err, "run folder with %d checkpoints", n), st, done);
+    CT_TRY(ct_str_printf(out, err, "run folder with %d checkpoint%s", n, n == 1 ? "" : "s"), st, done);
     for (int i = 0; i < n; i++)
         CT_TRY(ct_str_printf(out, err, "%s step %" PRId64, i ? "," : ":", steps[i]), st, done);
     st = ct_str_puts(out, "\n", err);
@@ -144,6 +155,7 @@ static bool holds(const char *folder, const char *name) {
 static ct_status put_folder(ct_str *out, const char *path, ct_error *err) {
     if (holds(path, "dataset.bin")) return put_cache(out, path, err);
     if (holds(path, "users.ids.csv")) return put_bundle(out, path, err);
+    if (holds(path, "texts.ids.csv")) return put_texts(out, path, err);
     if (holds(path, "config.yaml")) return put_run(out, path, err);
     return ct_fail(err, CT_ERR_ARGUMENT, "folder '%s' is no cache (dataset.bin), no bundle (users.ids.csv) and no run folder "
                    "(config.yaml)", path);

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -57,35 +56,54 @@ static ct_status write_entry(ct_safetensors_writer *w, ct_device *dev, const ent
     return CT_OK;
 }
 
-static ct_status put_number(ct_safetensors_writer *w, const char *key, ct_error *err, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-static ct_status put_number(ct_safetensors_writer *w, const char *key, ct_error *err, const char *format, ...) {
-    char text[64];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return ct_safetensors_writer_metadata(w, key, text, err);
+/* What is written as metadata; metadata_xxh3 is the hash of it: each key and value with its NUL, in this order. */
+static const char *const sealed_keys[] = {"format", "version", "config",    "seed",       "step",     "skipped",
+                                          "best",   "best_step", "bad_evals", "vocab_hash", "data_hash"};
+enum { N_SEALED = sizeof sealed_keys / sizeof *sealed_keys };
+
+static ct_status seal(ct_str *all, const char *key, const char *value, ct_error *err) {
+    CT_CHECK(ct_str_append(all, key, strlen(key) + 1, err));
+    return ct_str_append(all, value, strlen(value) + 1, err);
+}
+
+/* The values of sealed_keys; yaml is the resolved configuration. */
+static ct_status metadata_value(int i, const ct_config *config, const ct_checkpoint_state *s, const char *yaml,
+                                ct_str *out, ct_error *err) {
+    ct_str_clear(out);
+    switch (i) {
+    case 0: return ct_str_puts(out, format_name, err);
+    case 1: return ct_str_puts(out, CT_VERSION, err);
+    case 2: return ct_str_puts(out, yaml, err);
+    case 3: return ct_str_printf(out, err, "%" PRId64, config->seed);
+    case 4: return ct_str_printf(out, err, "%" PRId64, s->step);
+    case 5: return ct_str_printf(out, err, "%" PRId64, s->skipped);
+    case 6: return isnan(s->best) ? ct_str_puts(out, "none", err) : ct_str_printf(out, err, "%.17g", s->best);
+    case 7: return ct_str_printf(out, err, "%" PRId64, s->best_step);
+    case 8: return ct_str_printf(out, err, "%" PRId64, s->bad_evals);
+    case 9: return ct_str_printf(out, err, "%016" PRIx64, s->vocab_hash);
+    default: return ct_str_printf(out, err, "%016" PRIx64, s->data_hash);
+    }
 }
 
 static ct_status write_metadata(ct_safetensors_writer *w, const ct_config *config, const ct_checkpoint_state *s,
                                 ct_error *err) {
-    ct_str yaml = {0};
-    ct_status st = ct_config_dump(config, &yaml, err);
+    ct_status st = CT_OK;
+    ct_str yaml = {0}, value = {0}, all = {0};
+    char hex[17];
+    CT_TRY(ct_config_dump(config, &yaml, err), st, done);
     /* The hash slot goes first: the writer finds it by its zeros. */
-    if (st == CT_OK) st = ct_safetensors_writer_metadata(w, "xxh3", ct_safetensors_hash_slot, err);
-    if (st == CT_OK) st = ct_safetensors_writer_metadata(w, "format", format_name, err);
-    if (st == CT_OK) st = ct_safetensors_writer_metadata(w, "version", CT_VERSION, err);
-    if (st == CT_OK) st = ct_safetensors_writer_metadata(w, "config", ct_str_text(&yaml), err);
-    if (st == CT_OK) st = put_number(w, "seed", err, "%" PRId64, config->seed);
-    if (st == CT_OK) st = put_number(w, "step", err, "%" PRId64, s->step);
-    if (st == CT_OK) st = put_number(w, "skipped", err, "%" PRId64, s->skipped);
-    if (st == CT_OK) st = put_number(w, "best", err, "%a", s->best);
-    if (st == CT_OK) st = put_number(w, "best_step", err, "%" PRId64, s->best_step);
-    if (st == CT_OK) st = put_number(w, "bad_evals", err, "%" PRId64, s->bad_evals);
-    if (st == CT_OK) st = put_number(w, "vocab_hash", err, "%016" PRIx64, s->vocab_hash);
-    if (st == CT_OK) st = put_number(w, "data_hash", err, "%016" PRIx64, s->data_hash);
+    CT_TRY(ct_safetensors_writer_metadata(w, "xxh3", ct_safetensors_hash_slot, err), st, done);
+    for (int i = 0; i < N_SEALED; i++) {
+        CT_TRY(metadata_value(i, config, s, ct_str_text(&yaml), &value, err), st, done);
+        CT_TRY(ct_safetensors_writer_metadata(w, sealed_keys[i], ct_str_text(&value), err), st, done);
+        CT_TRY(seal(&all, sealed_keys[i], ct_str_text(&value), err), st, done);
+    }
+    snprintf(hex, sizeof hex, "%016" PRIx64, ct_hash(all.data, all.length));
+    st = ct_safetensors_writer_metadata(w, "metadata_xxh3", hex, err);
+done:
     ct_str_free(&yaml);
+    ct_str_free(&value);
+    ct_str_free(&all);
     return st;
 }
 
@@ -127,23 +145,62 @@ static ct_status get_hex(const ct_safetensors *f, const char *path, const char *
     return CT_OK;
 }
 
+static ct_status get_best(const ct_safetensors *f, const char *path, double *best, ct_error *err) {
+    const char *text = ct_safetensors_metadata(f, "best");
+    *best = NAN;
+    if (!text || (strcmp(text, "none") != 0 && !ct_parse_f64(text, best)))
+        return ct_fail(err, CT_ERR_FORMAT, "%s: metadata 'best' is missing or not a number", path);
+    return CT_OK;
+}
+
+/* Is the metadata what was written? */
+static ct_status check_seal(const ct_safetensors *f, const char *path, ct_error *err) {
+    ct_status st = CT_OK;
+    ct_str all = {0};
+    uint64_t hash = 0;
+    for (int i = 0; i < N_SEALED; i++) {
+        const char *value = ct_safetensors_metadata(f, sealed_keys[i]);
+        if (!value) {
+            st = ct_fail(err, CT_ERR_FORMAT, "%s: metadata '%s' is missing", path, sealed_keys[i]);
+            goto done;
+        }
+        CT_TRY(seal(&all, sealed_keys[i], value, err), st, done);
+    }
+    CT_TRY(get_hex(f, path, "metadata_xxh3", &hash, err), st, done);
+    if (hash != ct_hash(all.data, all.length))
+        st = ct_fail(err, CT_ERR_FORMAT, "%s: corrupt: the checksum of its metadata differs", path);
+done:
+    ct_str_free(&all);
+    return st;
+}
+
 static ct_status read_state(const ct_safetensors *f, const char *path, ct_checkpoint_state *s, ct_error *err) {
-    const char *format = ct_safetensors_metadata(f, "format"), *best = ct_safetensors_metadata(f, "best");
+    const char *format = ct_safetensors_metadata(f, "format");
     uint64_t hash = 0;
     if (!format || strcmp(format, format_name) != 0)
         return ct_fail(err, CT_ERR_FORMAT, "%s: format '%s', want '%s'", path, format ? format : "(none)", format_name);
+    CT_CHECK(check_seal(f, path, err));
     CT_CHECK(get_i64(f, path, "step", &s->step, err));
     CT_CHECK(get_i64(f, path, "skipped", &s->skipped, err));
+    CT_CHECK(get_best(f, path, &s->best, err));
     CT_CHECK(get_i64(f, path, "best_step", &s->best_step, err));
     CT_CHECK(get_i64(f, path, "bad_evals", &s->bad_evals, err));
     CT_CHECK(get_hex(f, path, "vocab_hash", &s->vocab_hash, err));
     CT_CHECK(get_hex(f, path, "data_hash", &s->data_hash, err));
     CT_CHECK(get_hex(f, path, "xxh3", &hash, err));
-    if (!best) return ct_fail(err, CT_ERR_FORMAT, "%s: metadata 'best' is missing", path);
-    s->best = strtod(best, NULL);
     if (s->step < 0 || s->skipped < 0 || s->skipped > s->step)
         return ct_fail(err, CT_ERR_FORMAT, "%s: step %" PRId64 " with %" PRId64 " skipped", path, s->step, s->skipped);
     if (hash != ct_safetensors_hash(f)) return ct_fail(err, CT_ERR_FORMAT, "%s: corrupt: its checksum differs", path);
+    return CT_OK;
+}
+
+static ct_status check_data(const char *path, const ct_checkpoint_state *state, const ct_dataset *data, ct_error *err) {
+    if (state->vocab_hash != ct_tokenizer_hash(data->tokenizer))
+        return ct_fail(err, CT_ERR_CONFIG, "%s was trained with another vocabulary than the prepared data has", path);
+    if (state->data_hash != data->hash)
+        return ct_fail(err, CT_ERR_CONFIG, "%s was trained on other data than the prepared data (%016" PRIx64
+                       " then, %016" PRIx64 " now): its id tables would name other users and items; train again", path,
+                       state->data_hash, data->hash);
     return CT_OK;
 }
 
@@ -157,8 +214,8 @@ static ct_status read_entry(const ct_safetensors *f, const char *path, ct_device
     return ct_device_upload(dev, e->device, t->data, t->bytes, err);
 }
 
-ct_status ct_checkpoint_load(const char *path, ct_model *model, bool with_optimizer, ct_checkpoint_state *state,
-                             ct_error *err) {
+ct_status ct_checkpoint_load(const char *path, ct_model *model, const ct_dataset *data, bool with_optimizer,
+                             ct_checkpoint_state *state, ct_error *err) {
     ct_status st = CT_OK;
     const ct_params *p = ct_model_params(model);
     ct_safetensors *f = NULL;
@@ -166,6 +223,7 @@ ct_status ct_checkpoint_load(const char *path, ct_model *model, bool with_optimi
     entry e;
     CT_TRY(ct_safetensors_open(&f, path, err), st, done);
     CT_TRY(read_state(f, path, state, err), st, done);
+    CT_TRY(check_data(path, state, data, err), st, done);
     for (; entry_at(p, with_optimizer, wanted, &e); wanted++)
         CT_TRY(read_entry(f, path, ct_model_device(model), &e, err), st, done);
     /* What the file holds beyond these is another model's, unless it is the optimizer's that nobody asked for. */
@@ -179,17 +237,6 @@ ct_status ct_checkpoint_load(const char *path, ct_model *model, bool with_optimi
 done:
     ct_safetensors_close(f);
     return st;
-}
-
-ct_status ct_checkpoint_check_data(const char *path, const ct_checkpoint_state *state, const ct_dataset *data,
-                                   ct_error *err) {
-    if (state->vocab_hash != ct_tokenizer_hash(data->tokenizer))
-        return ct_fail(err, CT_ERR_CONFIG, "%s was trained with another vocabulary than the prepared data has", path);
-    if (state->data_hash != data->hash)
-        return ct_fail(err, CT_ERR_CONFIG, "%s was trained on other data than the prepared data (%016" PRIx64
-                       " then, %016" PRIx64 " now): its id tables would name other users and items; train again", path,
-                       state->data_hash, data->hash);
-    return CT_OK;
 }
 
 ct_status ct_checkpoint_peek(const char *path, ct_checkpoint_state *state, char **config_yaml, ct_error *err) {

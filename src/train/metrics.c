@@ -100,29 +100,35 @@ ct_status ct_metrics_log_train(ct_metrics_log *log, const ct_train_progress *p, 
                   {"tokens_per_s", "speed/tokens_per_s", p->tokens_per_s},
                   {"wait_share", "speed/wait_share", p->wait_share}};
     json_t *row = json_pack("{s:s, s:I}", "kind", "train", "step", (json_int_t)p->step);
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-        put(row, values[i].key, values[i].value);
-        CT_CHECK(ct_tfevents_scalar(log->events, p->step, values[i].tag, values[i].value, err));
-    }
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) put(row, values[i].key, values[i].value);
     json_object_set_new(row, "skipped", json_integer(p->skipped));
-    return write_line(log, row, err);
+    CT_CHECK(write_line(log, row, err));
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        CT_CHECK(ct_tfevents_scalar(log->events, p->step, values[i].tag, values[i].value, err));
+    return CT_OK;
 }
 
-static ct_status log_platform(ct_metrics_log *log, json_t *platforms, int64_t step, const ct_eval_report *report,
-                              const ct_platform_report *platform, ct_error *err) {
+static json_t *platform_json(const ct_eval_report *report, const ct_platform_report *platform) {
     const ct_metrics *m = &platform->slices[0].model;
     json_t *figures = json_object();
-    char key[32], tag[128];
+    char key[32];
     for (int i = 0; i < report->n_at; i++) {
         snprintf(key, sizeof key, "recall@%lld", (long long)report->at[i]);
         put(figures, key, m->recall[i]);
         snprintf(key, sizeof key, "ndcg@%lld", (long long)report->at[i]);
         put(figures, key, m->ndcg[i]);
-        snprintf(tag, sizeof tag, "valid/%.80s/%s", platform->name, key);
-        CT_CHECK(ct_tfevents_scalar(log->events, step, tag, m->ndcg[i], err));
     }
     put(figures, "mrr", m->mrr);
-    json_object_set_new(platforms, platform->name, figures);
+    return figures;
+}
+
+static ct_status platform_events(ct_metrics_log *log, int64_t step, const ct_eval_report *report,
+                                 const ct_platform_report *platform, ct_error *err) {
+    char tag[128];
+    for (int i = 0; i < report->n_at; i++) {
+        snprintf(tag, sizeof tag, "valid/%.80s/ndcg@%lld", platform->name, (long long)report->at[i]);
+        CT_CHECK(ct_tfevents_scalar(log->events, step, tag, platform->slices[0].model.ndcg[i], err));
+    }
     return CT_OK;
 }
 
@@ -131,13 +137,11 @@ ct_status ct_metrics_log_valid(ct_metrics_log *log, const ct_train_validation *v
     json_t *row = json_pack("{s:s, s:I}", "kind", "valid", "step", (json_int_t)v->step);
     json_t *platforms = json_object();
     put(row, v->metric_name, v->metric);
+    for (int i = 0; i < report->n_platforms; i++)
+        json_object_set_new(platforms, report->platforms[i].name, platform_json(report, &report->platforms[i]));
     json_object_set_new(row, "platforms", platforms);
-    ct_status st = CT_OK;
-    for (int i = 0; i < report->n_platforms && st == CT_OK; i++)
-        st = log_platform(log, platforms, v->step, report, &report->platforms[i], err);
-    if (st != CT_OK) {
-        json_decref(row);
-        return st;
-    }
-    return write_line(log, row, err);
+    CT_CHECK(write_line(log, row, err));
+    for (int i = 0; i < report->n_platforms; i++)
+        CT_CHECK(platform_events(log, v->step, report, &report->platforms[i], err));
+    return CT_OK;
 }

@@ -1,6 +1,7 @@
 /* Starting over, going on, refusing. */
 #include "train/resume.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,11 +14,11 @@
 /* ---- comparing two resolved configurations --------------------------------------------------------------------- */
 
 /* Keys that may change between a run and its continuation: they decide nothing about the numbers. */
-static const char *const free_keys[] = {"run_dir",     "threads",      "device",          "data.cache",
-                                        "data.max_bad_rows", "train.log_every", "train.checkpoint", "train.prefetch",
-                                        "train.non_finite",  "train.patience",  "eval.every",       "eval.at",
-                                        "eval.best",   "eval.floors",  "eval.bootstrap",  "eval.max_valid_users",
-                                        "eval.compare", "export"};
+static const char *const free_keys[] = {
+    "run_dir",          "threads",          "device",         "data.cache",  "data.max_bad_rows",
+    "train.log_every",  "train.checkpoint", "train.prefetch", "eval.every",  "train.non_finite",
+    "train.patience",   "eval.at",          "eval.floors",    "eval.compare", "eval.bootstrap",
+    "eval.max_valid_users", "export"};
 
 static bool is_free(const char *key) {
     for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++) {
@@ -60,29 +61,41 @@ static bool next_line(line_reader *r) {
     }
 }
 
-static bool same_value(const line_reader *a, const line_reader *b) {
-    return strcmp(a->key, b->key) == 0 && a->value_length == b->value_length &&
-           memcmp(a->value, b->value, (size_t)a->value_length) == 0;
-}
-
-/* The next line that counts. */
-static bool next_bound(line_reader *r) {
-    while (next_line(r))
-        if (!is_free(r->key)) return true;
+/* Has `text` this line? */
+static bool has_line(const char *text, const line_reader *line) {
+    line_reader r = {.at = text};
+    while (next_line(&r))
+        if (strcmp(r.key, line->key) == 0)
+            return r.value_length == line->value_length && memcmp(r.value, line->value, (size_t)r.value_length) == 0;
     return false;
 }
 
-/* Appends the keys whose values differ; a key that only one side has ends the comparison, being named itself. */
+static bool has_key(const char *text, const char *key) {
+    line_reader r = {.at = text};
+    while (next_line(&r))
+        if (strcmp(r.key, key) == 0) return true;
+    return false;
+}
+
+/* Appends a key that counts, unless it lies in a section that was just named as a whole. */
+static ct_status add_key(ct_str *keys, char last[512], const char *key, ct_error *err) {
+    const size_t n = strlen(last);
+    if (is_free(key) || (n > 0 && strncmp(key, last, n) == 0 && key[n] == '.')) return CT_OK;
+    CT_CHECK(ct_str_printf(keys, err, "%s%s", keys->length ? ", " : "", key));
+    memcpy(last, key, strlen(key) + 1);
+    return CT_OK;
+}
+
+/* The keys that a and b do not agree on: first those of a, then those that only b has. */
 static ct_status differing_keys(const char *a, const char *b, ct_str *keys, ct_error *err) {
-    line_reader x = {.at = a}, y = {.at = b};
-    for (;;) {
-        const bool more_x = next_bound(&x), more_y = next_bound(&y);
-        if (!more_x && !more_y) return CT_OK;
-        const char *key = more_x ? x.key : y.key;
-        if (more_x && more_y && same_value(&x, &y)) continue;
-        CT_CHECK(ct_str_printf(keys, err, "%s%s", keys->length ? ", " : "", key));
-        if (!more_x || !more_y || strcmp(x.key, y.key) != 0) return CT_OK;
-    }
+    char last[512] = "";
+    line_reader r = {.at = a};
+    while (next_line(&r))
+        if (!has_line(b, &r)) CT_CHECK(add_key(keys, last, r.key, err));
+    r = (line_reader){.at = b};
+    while (next_line(&r))
+        if (!has_key(a, r.key)) CT_CHECK(add_key(keys, last, r.key, err));
+    return CT_OK;
 }
 
 /* ---- finding --------------------------------------------------------------------------------------------------- */
@@ -111,17 +124,31 @@ static ct_status remove_file(const char *path, ct_error *err) {
     return CT_OK;
 }
 
-static ct_status start_over(const ct_config *config, ct_error *err) {
-    static const char *const files[] = {"checkpoints/best.safetensors", "metrics.jsonl"};
-    CT_CHECK(ct_run_prune_checkpoints(config, 0, err));
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char *path = NULL;
-        CT_CHECK(ct_run_path(config, files[i], &path, err));
-        const ct_status st = remove_file(path, err);
-        ct_free(path);
-        CT_CHECK(st);
-    }
-    return CT_OK;
+static ct_status remove_in_run(const ct_config *config, const char *name, ct_error *err) {
+    char *path = NULL;
+    CT_CHECK(ct_run_path(config, name, &path, err));
+    const ct_status st = remove_file(path, err);
+    ct_free(path);
+    return st;
+}
+
+/* TensorBoard would draw the old curves into the new ones. */
+static ct_status remove_events(const ct_config *config, ct_error *err) {
+    ct_status st = CT_OK;
+    DIR *dir = opendir(config->run_dir);
+    if (!dir && errno == ENOENT) return CT_OK;
+    if (!dir) return ct_fail(err, CT_ERR_IO, "folder '%s': %s", config->run_dir, strerror(errno));
+    for (const struct dirent *e; st == CT_OK && (e = readdir(dir)) != NULL;)
+        if (strncmp(e->d_name, "events.out.tfevents.", 20) == 0) st = remove_in_run(config, e->d_name, err);
+    closedir(dir);
+    return st;
+}
+
+ct_status ct_resume_start_over(const ct_config *config, ct_error *err) {
+    CT_CHECK(ct_run_prune_checkpoints(config, INT64_MAX, 0, err));
+    CT_CHECK(remove_in_run(config, "checkpoints/best.safetensors", err));
+    CT_CHECK(remove_in_run(config, "metrics.jsonl", err));
+    return remove_events(config, err);
 }
 
 /* The newest checkpoint that is whole. */
@@ -153,9 +180,7 @@ ct_status ct_resume_find(const ct_config *config, const ct_train_options *option
     if (options->resume) {
         CT_TRY(newest_whole(config, steps, n, observer, path, err), st, done);
         if (*path) CT_TRY(same_run(*path, config, err), st, done);
-    } else if (options->overwrite) {
-        st = start_over(config, err);
-    } else if (n > 0) {
+    } else if (n > 0 && !options->overwrite) {
         st = ct_fail(err, CT_ERR_CONFIG, "run folder '%s' holds checkpoints (newest: step %lld): --resume goes on, "
                      "--overwrite starts over", config->run_dir, (long long)steps[0]);
     }
@@ -169,6 +194,5 @@ done:
 }
 
 ct_status ct_resume_load(const char *path, const ct_session *session, ct_checkpoint_state *state, ct_error *err) {
-    CT_CHECK(ct_checkpoint_load(path, session->model, true, state, err));
-    return ct_checkpoint_check_data(path, state, session->data, err);
+    return ct_checkpoint_load(path, session->model, session->data, true, state, err);
 }

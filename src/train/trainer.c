@@ -175,7 +175,7 @@ static ct_status save(trainer *t, ct_error *err) {
     CT_TRY(harvest(t, err), st, done);
     CT_TRY(ct_run_checkpoint_path(t->config, t->state.step, &path, err), st, done);
     CT_TRY(ct_checkpoint_save(path, t->session.model, t->config, &t->state, true, err), st, done);
-    st = ct_run_prune_checkpoints(t->config, t->config->train.checkpoint_keep, err);
+    st = ct_run_prune_checkpoints(t->config, t->state.step, t->config->train.checkpoint_keep, err);
     t->since_s += now_s() - begin;
 done:
     ct_free(path);
@@ -234,6 +234,7 @@ static ct_status open_trainer(trainer *t, const ct_train_options *options, ct_er
         t->n_steps = c->train.steps > 0 ? c->train.steps : ct_sampler_steps(s->sampler, c->train.epochs);
         t->steps_per_epoch = (double)s->split.n_train / (double)c->train.batch;
         if (checkpoint) st = ct_resume_load(checkpoint, s, &t->state, err);
+        if (st == CT_OK && options->overwrite) st = ct_resume_start_over(c, err);
     }
     if (st == CT_OK && checkpoint)
         ct_observe(t->observer, CT_MESSAGE_INFO, "resuming from %s at step %" PRId64, checkpoint, t->state.step);
