@@ -42,6 +42,7 @@ typedef struct ct_kctx {
     bool dry;          /* planning: take the scratch that these shapes need, touch no data, return */
     int n_threads;     /* CPU kernels: how many OpenMP threads to use */
     ct_gemm_fn gemm;   /* CPU kernels: the device's matrix product, threaded; call it outside parallel regions */
+    void *library;     /* LIBRARY ops: what their device keeps for them (descriptors, primitives); else NULL */
     ct_error *err;
 } ct_kctx;
 

@@ -50,4 +50,15 @@ static inline ct_tensor ct_rows(ct_tensor t, int64_t from, int64_t rows) {
     return (ct_tensor){data, t.dtype, rows, t.cols, t.ld};
 }
 
+/* An image tensor [N, C/cb, H, W, cb]: channels in blocks of cb, blocks outermost. cb = C is NHWC; a CPU uses 8 or 16. The
+ * channels of the last block beyond C are zero. */
+typedef struct ct_image {
+    void *data;
+    ct_dtype dtype;
+    int64_t n, c, h, w, cb;
+} ct_image;
+
+/* Elements, padding of the last block included. */
+static inline int64_t ct_image_elements(ct_image t) { return t.n * ((t.c + t.cb - 1) / t.cb) * t.h * t.w * t.cb; }
+
 #endif

@@ -17,6 +17,7 @@ typedef struct ct_backend {
     /* Around each op: what the calling thread needs to be set, and set back (threads, a current device). */
     void (*enter)(void *state);
     void (*leave)(void *state);
+    int64_t (*channel_block)(void *state);
     void (*close)(void *state);
 } ct_backend;
 
@@ -25,6 +26,7 @@ typedef struct ct_backend_opened {
     void *state; /* owned by whoever opened it; verbs->close gives it back */
     const ct_op_table *table;
     ct_gemm_fn gemm;
+    void *library; /* for ct_kctx; the state's */
     ct_device_info info;
 } ct_backend_opened;
 

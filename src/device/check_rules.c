@@ -76,6 +76,48 @@ void ct__may_vector(ct_rules *r, const char *name, const ct_tensor *t, ct_dtype 
     if (t->data) ct__need_vector(r, name, t, dtype, rows);
 }
 
+static bool same_size(int64_t size, int64_t want) {
+    return want == CT_ANY || size == want;
+}
+
+static void image_rules(ct_rules *r, const char *name, const ct_image *t, const ct_image *want) {
+    int64_t padded, elements, bytes;
+    char found[140];
+    snprintf(found, sizeof found, "%s is [%lld, %lld, %lld, %lld] in blocks of %lld", name, (long long)t->n,
+             (long long)t->c, (long long)t->h, (long long)t->w, (long long)t->cb);
+    if (t->n < 0 || t->c < 1 || t->h < 1 || t->w < 1 || t->cb < 1) {
+        broken(r,
+               ct_fail(r->err, CT_ERR_SHAPE, "%s, want no negative number and sizes of at least 1", found));
+    } else if (!same_size(t->n, want->n) || !same_size(t->c, want->c) || !same_size(t->h, want->h) ||
+               !same_size(t->w, want->w) || !same_size(t->cb, want->cb)) {
+        broken(r, ct_fail(r->err, CT_ERR_SHAPE, "%s, want [%s, %s, %s, %s] in blocks of %s", found,
+                          dim(want->n).text, dim(want->c).text, dim(want->h).text, dim(want->w).text,
+                          dim(want->cb).text));
+    } else if (__builtin_add_overflow(t->c, t->cb - 1, &padded) ||
+               __builtin_mul_overflow(padded / t->cb * t->cb, t->h, &elements) ||
+               __builtin_mul_overflow(elements, t->w, &elements) ||
+               __builtin_mul_overflow(elements, t->n > 0 ? t->n : 1, &elements) ||
+               __builtin_mul_overflow(elements, (int64_t)ct_dtype_bytes(t->dtype), &bytes)) {
+        broken(r, ct_fail(r->err, CT_ERR_SHAPE, "%s: more bytes than memory has addresses", found));
+    }
+}
+
+void ct__need_image(ct_rules *r, const char *name, const ct_image *t, ct_dtype dtype, ct_image want) {
+    if (r->status != CT_OK) return;
+    if (!t->data && t->n != 0)
+        broken(r, ct_fail(r->err, CT_ERR_ARGUMENT, "%s is absent, want [%s, %s, %s, %s]", name,
+                          dim(want.n).text, dim(want.c).text, dim(want.h).text, dim(want.w).text));
+    else if (t->dtype != dtype)
+        broken(r, ct_fail(r->err, CT_ERR_DTYPE, "%s is %s, want %s", name, ct_dtype_name(t->dtype),
+                          ct_dtype_name(dtype)));
+    else
+        image_rules(r, name, t, &want);
+}
+
+void ct__may_image(ct_rules *r, const char *name, const ct_image *t, ct_dtype dtype, ct_image want) {
+    if (t->data) ct__need_image(r, name, t, dtype, want);
+}
+
 void ct__together(ct_rules *r, const char *name_a, const ct_tensor *a, const char *name_b,
                   const ct_tensor *b) {
     if (r->status != CT_OK || !a->data == !b->data) return;

@@ -21,6 +21,16 @@ void ct__may(ct_rules *r, const char *name, const ct_tensor *t, ct_dtype dtype, 
 void ct__need_vector(ct_rules *r, const char *name, const ct_tensor *t, ct_dtype dtype, int64_t rows);
 void ct__may_vector(ct_rules *r, const char *name, const ct_tensor *t, ct_dtype dtype, int64_t rows);
 
+/* An image that must be there, of this type, with these sizes and this channel block (CT_ANY: at least 1, n
+ * at least 0). data may be NULL when n is 0. */
+void ct__need_image(ct_rules *r, const char *name, const ct_image *t, ct_dtype dtype, ct_image want);
+/* An image that may be absent. */
+void ct__may_image(ct_rules *r, const char *name, const ct_image *t, ct_dtype dtype, ct_image want);
+/* The sizes of a wanted image of any number, size and block. */
+static inline ct_image ct_any_image(void) {
+    return (ct_image){.n = CT_ANY, .c = CT_ANY, .h = CT_ANY, .w = CT_ANY, .cb = CT_ANY};
+}
+
 /* Both are there, or neither is. */
 void ct__together(ct_rules *r, const char *name_a, const ct_tensor *a, const char *name_b,
                   const ct_tensor *b);

@@ -56,6 +56,10 @@ ct_device_info ct_device_get_info(const ct_device *dev) {
     return dev->opened.info;
 }
 
+int64_t ct_device_channel_block(const ct_device *dev) {
+    return dev->opened.verbs->channel_block(dev->opened.state);
+}
+
 ct_status ct_device_alloc(ct_device *dev, size_t count, size_t size, void **out, ct_error *err) {
     return dev->opened.verbs->alloc(dev->opened.state, count, size, out, err);
 }
@@ -144,6 +148,7 @@ static ct_status run_checked(ct_device *dev, run_fn run, const void *args, ct_er
                    .dry = true,
                    .n_threads = dev->opened.info.n_threads,
                    .gemm = dev->opened.gemm,
+                   .library = dev->opened.library,
                    .err = err};
     CT_CHECK(run(dev->table, &ctx, args));
     if (dev->planning) {

@@ -25,6 +25,9 @@ typedef struct ct_device_info {
 ct_status ct_device_open(ct_device **out, const char *name, int n_threads, ct_error *err);
 void ct_device_close(ct_device *dev); /* accepts NULL */
 ct_device_info ct_device_get_info(const ct_device *dev);
+/* The channel block (ct_image.cb) that this device's convolutions like best: 16 with AVX-512, else 8. A layer with
+ * fewer channels has the same block, its other channels zero; only pictures come as NHWC, with cb = 3. */
+int64_t ct_device_channel_block(const ct_device *dev);
 
 /* Zeroed memory; never inside a training step. */
 ct_status ct_device_alloc(ct_device *dev, size_t count, size_t size, void **out, ct_error *err);

@@ -178,6 +178,93 @@ static void checks_ranking(void **state) {
     FAILS(score_topk, CT_ERR_ARGUMENT, "exclude_col is there, want it absent", exclude_col, n(2));
 }
 
+/* [n, c, h, w] in blocks of cb; at most 64 elements. */
+static ct_image image(int64_t pictures, int64_t c, int64_t h, int64_t w, int64_t cb) {
+    return (ct_image){data, CT_DTYPE_F32, pictures, c, h, w, cb};
+}
+
+static void checks_batch_norm(void **state) {
+    (void)state;
+    const struct ct_batch_norm_act_forward_args args = {.y = image(1, 3, 2, 2, 4),
+                                                        .mean = f(1, 3),
+                                                        .rstd = f(1, 3),
+                                                        .running_mean = f(1, 3),
+                                                        .running_var = f(1, 3),
+                                                        .x = image(1, 3, 2, 2, 4),
+                                                        .w = f(1, 3),
+                                                        .b = f(1, 3),
+                                                        .eps = 1e-5f,
+                                                        .momentum = 0.1f};
+    RUNS(batch_norm_act_forward);
+    FAILS(batch_norm_act_forward, CT_ERR_SHAPE,
+          "y is [1, 3, 2, 2] in blocks of 8, want [1, 3, 2, 2] in blocks of 4", y, image(1, 3, 2, 2, 8));
+    FAILS(batch_norm_act_forward, CT_ERR_SHAPE, "residual is [1, 3, 2, 1] in blocks of 4", residual,
+          image(1, 3, 2, 1, 4));
+    FAILS(batch_norm_act_forward, CT_ERR_SHAPE, "x is [1, 3, 2, 2] in blocks of 0, want no negative number",
+          x, image(1, 3, 2, 2, 0));
+    FAILS(batch_norm_act_forward, CT_ERR_SHAPE,
+          "x is [1, 3, 1099511627776, 1099511627776] in blocks of 4: more bytes", x,
+          image(1, 3, (int64_t)1 << 40, (int64_t)1 << 40, 4));
+    FAILS(batch_norm_act_forward, CT_ERR_SHAPE,
+          "x is [1, 3, 2, 2] in blocks of 9223372036854775807: more bytes", x, image(1, 3, 2, 2, INT64_MAX));
+    FAILS(batch_norm_act_forward, CT_ERR_DTYPE, "x is f64, want f32", x.dtype, CT_DTYPE_F64);
+    FAILS(batch_norm_act_forward, CT_ERR_ARGUMENT, "x is absent", x.data, NULL);
+    FAILS(batch_norm_act_forward, CT_ERR_SHAPE, "mean is [3, 1], want [1, 3]", mean, f(3, 1));
+    FAILS(batch_norm_act_forward, CT_ERR_ARGUMENT, "momentum is 2, want 0 to 1", momentum, 2.0f);
+    FAILS(batch_norm_act_forward, CT_ERR_ARGUMENT, "eps is 0", eps, 0.0f);
+}
+
+static void checks_pools(void **state) {
+    (void)state;
+    static uint8_t places[64];
+    const struct ct_max_pool2d_backward_args args = {.dx = image(1, 2, 5, 4, 2),
+                                                     .dy = image(1, 2, 3, 2, 2),
+                                                     .argmax = ct_matrix(places, CT_DTYPE_U8, 1, 12),
+                                                     .kernel = 3,
+                                                     .stride = 2,
+                                                     .pad = 1};
+    RUNS(max_pool2d_backward);
+    FAILS(max_pool2d_backward, CT_ERR_SHAPE, "dy is [1, 2, 3, 2] in blocks of 2, want [1, 2, 5, 4]", stride,
+          1);
+    FAILS(max_pool2d_backward, CT_ERR_ARGUMENT, "pad is 3, want 0 to 2", pad, 3);
+    FAILS(max_pool2d_backward, CT_ERR_ARGUMENT, "kernel is 17, want 1 to 16", kernel, 17);
+    FAILS(max_pool2d_backward, CT_ERR_ARGUMENT, "stride is 0", stride, 0);
+    FAILS(max_pool2d_backward, CT_ERR_SHAPE, "the picture's height is 5, want at least 7", kernel, 9);
+    FAILS(max_pool2d_backward, CT_ERR_SHAPE, "argmax is [1, 11], want [1, 12]", argmax.cols, 11);
+    FAILS(max_pool2d_backward, CT_ERR_DTYPE, "argmax is f32, want u8", argmax, f(1, 12));
+    FAILS(max_pool2d_backward, CT_ERR_ARGUMENT, "argmax is absent", argmax, absent);
+}
+
+static void checks_pictures(void **state) {
+    (void)state;
+    static uint8_t pixels[64];
+    const struct ct_image_normalize_args args = {.y = image(1, 3, 2, 2, 3),
+                                                 .pixels = ct_matrix(pixels, CT_DTYPE_U8, 1, 48),
+                                                 .source = 4,
+                                                 .std = {1, 1, 1}};
+    RUNS(image_normalize);
+    FAILS(image_normalize, CT_ERR_SHAPE,
+          "y is [1, 3, 2, 2] in blocks of 8, want [any, 3, any, 2] in blocks of 3", y, image(1, 3, 2, 2, 8));
+    FAILS(image_normalize, CT_ERR_SHAPE,
+          "y is [1, 3, 2, 3] in blocks of 3, want [any, 3, any, 2] in blocks of 3", y, image(1, 3, 2, 3, 3));
+    FAILS(image_normalize, CT_ERR_SHAPE, "pixels is [1, 48], want [1, 75]", source, 5);
+    FAILS(image_normalize, CT_ERR_ARGUMENT, "source is", source, (int64_t)1 << 40);
+    FAILS(image_normalize, CT_ERR_SHAPE, "crop is [1, 3], want [1, 4]", crop, f(1, 3));
+    FAILS(image_normalize, CT_ERR_DTYPE, "flip is f32, want i32", flip, f(1, 1));
+    FAILS(image_normalize, CT_ERR_ARGUMENT, "std is 0", std[2], 0.0f);
+    FAILS(image_normalize, CT_ERR_ARGUMENT, "mean is nan", mean[1], NAN);
+}
+
+static void checks_fusion(void **state) {
+    (void)state;
+    const struct ct_fill_missing_backward_args args = {
+        .dx = ct_f32(data + 32, 2, 6), .dz = f(2, 6), .present = ct_i32(ints, 2, 3)};
+    RUNS(fill_missing_backward);
+    FAILS(fill_missing_backward, CT_ERR_SHAPE, "dz has 6 columns, want a multiple of the 4 of present",
+          present, ct_i32(ints, 2, 4));
+    FAILS(fill_missing_backward, CT_ERR_SHAPE, "dmissing is [2, 2], want [3, 2]", dmissing, f(2, 2));
+}
+
 /* The first message stays when there already is one. */
 static void keeps_the_first_error(void **state) {
     (void)state;
@@ -203,14 +290,32 @@ static void stands_zero_arguments(void **state) {
 #undef CT_OP
 }
 
-static ct_tensor odd_tensor(ct_rng *rng) {
+static int64_t odd_size(ct_rng *rng) {
     static const int64_t sizes[] = {
         0, 1, 2, 3, 4, -1, INT64_MAX, INT64_MIN, (int64_t)1 << 31, (int64_t)1 << 40};
-    const uint64_t count = sizeof sizes / sizeof *sizes;
+    return sizes[ct_rng_below(rng, sizeof sizes / sizeof *sizes)];
+}
+
+static ct_tensor odd_tensor(ct_rng *rng) {
     ct_tensor t = {ct_rng_below(rng, 4) ? data : NULL, (ct_dtype)ct_rng_below(rng, 3), 0, 0, 0};
-    t.rows = sizes[ct_rng_below(rng, count)];
-    t.cols = sizes[ct_rng_below(rng, count)];
-    t.ld = ct_rng_below(rng, 4) ? t.cols : sizes[ct_rng_below(rng, count)];
+    t.rows = odd_size(rng);
+    t.cols = odd_size(rng);
+    t.ld = ct_rng_below(rng, 4) ? t.cols : odd_size(rng);
+    return t;
+}
+
+/* Half of the sizes are usual ones, so that more than the first rule is met. */
+static int64_t half_odd(ct_rng *rng) {
+    return ct_rng_below(rng, 2) ? 1 + (int64_t)ct_rng_below(rng, 3) : odd_size(rng);
+}
+
+static ct_image odd_image(ct_rng *rng) {
+    ct_image t = {ct_rng_below(rng, 4) ? data : NULL, (ct_dtype)(ct_rng_below(rng, 4) / 3), 0, 0, 0, 0, 0};
+    t.n = half_odd(rng);
+    t.c = half_odd(rng);
+    t.h = half_odd(rng);
+    t.w = half_odd(rng);
+    t.cb = half_odd(rng);
     return t;
 }
 
@@ -227,6 +332,30 @@ static ct_tensor odd_tensor(ct_rng *rng) {
         const ct_status st = ct__check_##op(&args, &err);                                                    \
         assert_true((st == CT_OK) == (err.status == CT_OK));                                                 \
     }
+
+/* The same for ops on pictures, whose tensors and images the arguments name. */
+#define ODD_IMAGES(op, ...)                                                                                  \
+    for (int round = 0; round < 3000; round++) {                                                             \
+        const struct ct_##op##_args args = {__VA_ARGS__};                                                    \
+        ct_error err = CT_ERROR_INIT;                                                                        \
+        const ct_status st = ct__check_##op(&args, &err);                                                    \
+        assert_true((st == CT_OK) == (err.status == CT_OK));                                                 \
+    }
+
+static void stands_odd_images(void **state) {
+    (void)state;
+    ct_rng rng = ct_rng_make(6, 0, 0);
+    ODD_IMAGES(batch_norm_act_forward, .y = odd_image(&rng), .x = odd_image(&rng), .w = odd_tensor(&rng),
+               .eps = 1)
+    ODD_IMAGES(max_pool2d_forward, .y = odd_image(&rng), .x = odd_image(&rng), .argmax = odd_tensor(&rng),
+               .kernel = half_odd(&rng), .stride = half_odd(&rng), .pad = half_odd(&rng))
+    ODD_IMAGES(max_pool2d_backward, .dy = odd_image(&rng), .dx = odd_image(&rng), .argmax = odd_tensor(&rng),
+               .kernel = half_odd(&rng), .stride = half_odd(&rng), .pad = half_odd(&rng))
+    ODD_IMAGES(global_pool_forward, .y = odd_tensor(&rng), .x = odd_image(&rng))
+    ODD_IMAGES(image_normalize, .y = odd_image(&rng), .pixels = odd_tensor(&rng), .source = half_odd(&rng))
+    ODD(fill_missing_backward, beta, .beta = 0.0f)
+    ODD(gated_fusion_backward, beta, .beta = 0.0f)
+}
 
 static void stands_odd_shapes(void **state) {
     (void)state;
@@ -266,6 +395,9 @@ int main(void) {
         cmocka_unit_test(checks_optimizer),      cmocka_unit_test(checks_sums),
         cmocka_unit_test(checks_ranking),        cmocka_unit_test(keeps_the_first_error),
         cmocka_unit_test(stands_zero_arguments), cmocka_unit_test(stands_odd_shapes),
+        cmocka_unit_test(checks_batch_norm),     cmocka_unit_test(checks_pools),
+        cmocka_unit_test(checks_pictures),       cmocka_unit_test(checks_fusion),
+        cmocka_unit_test(stands_odd_images),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

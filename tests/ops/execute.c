@@ -35,7 +35,11 @@ typedef struct call {
 } call;
 
 static size_t element_bytes(ct_dtype dtype) {
-    return dtype == CT_DTYPE_F64 ? 8 : 4;
+    return dtype == CT_DTYPE_F64 ? 8 : dtype == CT_DTYPE_U8 ? 1 : 4;
+}
+
+static bool is_whole(ct_dtype dtype) {
+    return dtype == CT_DTYPE_I32 || dtype == CT_DTYPE_U8;
 }
 
 static void paint_guards(char *image, size_t bytes, ct_dtype dtype) {
@@ -61,9 +65,12 @@ static void write_cell(const call *k, block *b, int field, int64_t r, int64_t c)
     const op_field *f = &k->run->c->fields[field];
     const op_value *v = &k->run->value[field];
     char *to = cell(b, b->image, r, c);
-    if (b->tensor.dtype == CT_DTYPE_I32) {
+    if (is_whole(b->tensor.dtype)) {
         const int32_t x = f->role == OP_INDEX_OUTPUT ? poison_index : v->i[r * v->cols + c];
-        memcpy(to, &x, 4);
+        if (b->tensor.dtype == CT_DTYPE_U8)
+            *to = (char)x;
+        else
+            memcpy(to, &x, 4);
         return;
     }
     const bool poison = f->role == OP_OUTPUT || (f->role == OP_BLEND && !field_beta(k, field));
@@ -82,8 +89,9 @@ static void layout_block(const call *k, int field) {
     const op_value *v = &k->run->value[field];
     block *b = (block *)&k->blocks[field];
     const bool index = f->role == OP_INDEX || f->role == OP_INDEX_OUTPUT,
-               wide = k->run->wide && !f->vector && !f->tight;
-    const ct_dtype dtype = index ? CT_DTYPE_I32 : k->dev ? f->dtype : CT_DTYPE_F64;
+               wide = k->run->wide && !f->vector && !f->tight && !f->image;
+    const ct_dtype whole = f->dtype == CT_DTYPE_U8 ? CT_DTYPE_U8 : CT_DTYPE_I32;
+    const ct_dtype real = k->dev ? f->dtype : CT_DTYPE_F64, dtype = index ? whole : real;
     const size_t size = element_bytes(dtype);
     b->tensor = (ct_tensor){NULL, dtype, v->rows, v->cols, f->vector ? 1 : v->cols + (wide ? WIDE_GAP : 0)};
     b->start = GUARD + (wide ? WIDE_START * size : 0);
@@ -106,13 +114,26 @@ static ct_status place_block(call *k, int field, ct_error *err) {
     return CT_OK;
 }
 
+/* The block's tensor becomes the field's of the arguments; an image keeps the sizes that the run gave it. */
+static void point_field(call *k, int field) {
+    const op_field *f = &k->run->c->fields[field];
+    const ct_tensor *t = &k->blocks[field].tensor;
+    if (!f->image) {
+        memcpy(k->args + f->at, t, sizeof *t);
+        return;
+    }
+    ct_image *image = (ct_image *)(k->args + f->at);
+    image->data = t->data;
+    image->dtype = t->dtype;
+}
+
 static ct_status prepare(call *k, ct_error *err) {
     const op_case *c = k->run->c;
     k->args = op_alloc(1, k->run->op->args_bytes);
     memcpy(k->args, k->run->args, k->run->op->args_bytes);
     for (int i = 0; i < c->n_fields; i++) {
         if (!k->run->value[i].present) {
-            memset(k->args + c->fields[i].at, 0, sizeof(ct_tensor));
+            memset(k->args + c->fields[i].at, 0, c->fields[i].image ? sizeof(ct_image) : sizeof(ct_tensor));
             continue;
         }
         layout_block(k, i);
@@ -130,7 +151,7 @@ static ct_status prepare(call *k, ct_error *err) {
             k->blocks[i].tensor = in->tensor;
             k->blocks[i].shared = true;
         }
-        memcpy(k->args + f->at, &k->blocks[i].tensor, sizeof(ct_tensor));
+        point_field(k, i);
     }
     return CT_OK;
 }
@@ -147,7 +168,7 @@ static void read_value(const block *b, const char *now, op_value *out) {
     char *base = (char *)now;
     *out = (op_value){.present = true, .rows = b->tensor.rows, .cols = b->tensor.cols};
     const size_t n = (size_t)(out->rows * out->cols);
-    if (b->tensor.dtype == CT_DTYPE_I32)
+    if (is_whole(b->tensor.dtype))
         out->i = op_alloc(n, sizeof *out->i);
     else
         out->f = op_alloc(n, sizeof *out->f);
@@ -155,7 +176,9 @@ static void read_value(const block *b, const char *now, op_value *out) {
         for (int64_t c = 0; c < out->cols; c++) {
             const char *from = cell(b, base, r, c);
             float x;
-            if (out->i) {
+            if (b->tensor.dtype == CT_DTYPE_U8) {
+                out->i[r * out->cols + c] = (uint8_t)*from;
+            } else if (out->i) {
                 memcpy(&out->i[r * out->cols + c], from, 4);
             } else if (b->tensor.dtype == CT_DTYPE_F64) {
                 memcpy(&out->f[r * out->cols + c], from, 8);

@@ -15,9 +15,9 @@
 
 typedef enum op_role {
     OP_INPUT,        /* filled by the harness or the case, or copied from the forward; must stay as it is */
-    OP_INDEX,        /* i32 input, filled by the case or copied from the forward */
+    OP_INDEX,        /* i32 (or u8) input, filled by the case or copied from the forward */
     OP_OUTPUT,       /* overwritten; NaN before the call */
-    OP_INDEX_OUTPUT, /* i32, overwritten */
+    OP_INDEX_OUTPUT, /* i32 (or u8), overwritten */
     OP_BLEND,        /* beta * old + value; NaN before the call when beta is 0 */
     OP_ADD,          /* a parameter's gradient: added to whatever is there */
     OP_UPDATE        /* read and written: starts as an input, is compared as an output */
@@ -43,12 +43,14 @@ typedef enum op_pattern {
 #define OP_LINK(type, member) (offsetof(struct type, member) + 1)
 typedef struct op_field {
     const char *name;
-    size_t at; /* offsetof the ct_tensor */
+    size_t at; /* offsetof the ct_tensor or ct_image */
     op_role role;
     op_fill fill;
     bool vector;     /* [n, 1]: its ld is always 1 */
     bool tight;      /* its contract wants ld == cols */
-    ct_dtype dtype;  /* of floats on the device: CT_DTYPE_F32, or CT_DTYPE_F64 where the contract says f64 */
+    bool image;      /* a ct_image: a matrix with a row a pixel of a channel block, cb columns */
+    ct_dtype dtype;  /* of floats on the device: CT_DTYPE_F32, or CT_DTYPE_F64 where the contract says f64;
+                        of indices: i32, or CT_DTYPE_U8 where the contract says u8 */
     size_t beta;     /* OP_BLEND: link to the float of the same struct */
     size_t scale[3]; /* links to inputs of the same struct: the error may follow the product of their
                         magnitudes */
@@ -110,6 +112,9 @@ typedef struct op_case {
     /* What finite differences differentiate, if not the upstream-weighted sum of the outputs: `base` is the
      * forward's outcome before, `now` after an input of run->forward was moved. */
     double (*objective)(const op_run *run, const op_outcome *base, const op_outcome *now);
+    /* Forward cases: did no element cross a kink (as a ReLU has at 0) between these outcomes? Differences are
+     * not taken across one, nor where an index output moves. */
+    bool (*smooth)(const op_run *run, const op_outcome *before, const op_outcome *now);
     /* Checks of its own on one device. */
     void (*special)(op_special *s);
 } op_case;
@@ -126,6 +131,7 @@ struct op_run {
     op_value value[OP_MAX_FIELDS];
     ct_step step;
     double length;           /* longest sum behind an output element, sets the limit */
+    double scale;            /* size of the terms that an output is the difference of, if no input says it */
     op_run *forward;         /* backward cases: the forward run, and */
     op_outcome *forward_out; /* what the oracle made of it */
 };
@@ -150,9 +156,12 @@ typedef struct op_entry {
 /* The tensor at an offset of the run's args gets its sizes; cols 0 makes it absent. Backward tensors that are
  * linked to the forward have theirs already. */
 void op_size(op_run *run, size_t at, int64_t rows, int64_t cols);
-static inline void op_absent(op_run *run, size_t at) {
-    op_size(run, at, 0, 0);
-}
+/* The same for an image; cb 0 makes it absent. Its channels beyond c are 0 in inputs, and must be in outputs.
+ */
+void op_size_image(op_run *run, size_t at, int64_t n, int64_t c, int64_t h, int64_t w, int64_t cb);
+void op_absent(op_run *run, size_t at);
+/* Where an element of the image at an offset lies in its value. */
+int64_t op_image_element(const op_run *run, size_t at, int64_t n, int64_t c, int64_t i, int64_t j);
 /* The content at an offset, as dense arrays. */
 op_value *op_at(op_run *run, size_t at);
 const op_value *op_see(const op_run *run, size_t at);
@@ -218,6 +227,10 @@ op_run *op_run_create(const op_entry *op, const op_shape *shape, op_pattern patt
                       uint64_t seed);
 void op_run_free(op_run *run); /* accepts NULL */
 const op_field *op_field_at(const op_case *c, size_t at);
+/* The field's tensor in an args struct; an image as the matrix of its pixels. */
+ct_tensor op_field_tensor(const op_field *field, const void *args);
+/* Is this element of an image's value a channel beyond the last? */
+bool op_is_padding(const op_run *run, const op_field *field, int64_t element);
 bool op_is_output(const op_field *field);
 int64_t op_run_elements(const op_run *run);
 void op_run_label(const op_run *run, char *text, size_t n);

@@ -8,9 +8,10 @@
  * with a small variance, scores of a hundred) without a hand-picked constant; g  growth of the rounding of
  * the longest sum: its square root where roundings are random, its length where all summands are alike and so
  * are their roundings; a  the product of the magnitudes of the inputs that the field names in `scale`, for
- * outputs that cancel (gelu far below zero, the gradient of a layer norm); k  the case's factor, a small
- * number; and k * 2^-126 more, since numbers smaller than that may be flushed to 0. Outputs that the contract
- * sums in f64 get  k * length * 2^-53 * m. */
+ * outputs that cancel (gelu far below zero, the gradient of a layer norm), and what the run says in its own
+ * `scale`; k  the case's factor, a small number; and k * 2^-126 more, since numbers smaller than that may be
+ * flushed to 0. Outputs that the contract sums in f64 get  k * length * 2^-53 * m. The channels of an image
+ * beyond its last are exact zeros. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,10 +136,11 @@ static bool compare_floats(const op_run *run, int field, const op_value *moves, 
         const double m = row_magnitude(want, r);
         for (int64_t c = 0; c < want->cols; c++) {
             const double w = op_f(want, r, c), g = op_f(got, r, c);
-            const double limit = f->dtype == CT_DTYPE_F64
+            const double limit = op_is_padding(run, f, r * want->cols + c) ? 0
+                                 : f->dtype == CT_DTYPE_F64
                                      ? k * run->length * unit_f64 * m
                                      : k * growth(run) * (op_f(moves, r, c) + unit_f32 * m) +
-                                           k * (unit_f32 * scale + smallest_f32);
+                                           k * (unit_f32 * (scale + run->scale) + smallest_f32);
             const double error = g == w ? 0 : fabs(g - w); /* equal infinities differ by nothing */
             if (!(error <= limit)) {
                 snprintf(why, n, "%s[%lld, %lld] of [%lld, %lld] is %.9g, want %.9g, error %.3g, limit %.3g",

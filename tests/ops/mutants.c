@@ -64,6 +64,7 @@ static void add_to(const ct_tensor *t, char *at, double factor, double summand) 
     float f;
     double d;
     int32_t i;
+    uint8_t u;
     switch (t->dtype) {
     case CT_DTYPE_F32:
         memcpy(&f, at, sizeof f);
@@ -74,6 +75,11 @@ static void add_to(const ct_tensor *t, char *at, double factor, double summand) 
         memcpy(&d, at, sizeof d);
         d = d * factor + summand;
         memcpy(at, &d, sizeof d);
+        break;
+    case CT_DTYPE_U8:
+        memcpy(&u, at, sizeof u);
+        u = (uint8_t)((int)(u * factor + summand) & 0xff);
+        memcpy(at, &u, sizeof u);
         break;
     default:
         memcpy(&i, at, sizeof i);
@@ -95,9 +101,10 @@ static void shift(const ct_tensor *t) {
         memcpy(element(t, 0, c), element(t, 0, c + 1), size);
 }
 
-/* The smallest change of every element, too small for any limit. */
+/* The smallest change of every element, for floats too small for any limit. */
 static void nudge(const ct_tensor *t) {
-    for_all(t, t->dtype == CT_DTYPE_F64 ? 1 + 0x1p-52 : t->dtype == CT_DTYPE_F32 ? 1 + 0x1p-23 : 1, 0);
+    const bool whole = t->dtype != CT_DTYPE_F64 && t->dtype != CT_DTYPE_F32;
+    for_all(t, whole ? 1 : t->dtype == CT_DTYPE_F64 ? 1 + 0x1p-52 : 1 + 0x1p-23, whole);
 }
 
 static void spill(const ct_tensor *t) {
@@ -170,8 +177,8 @@ static void after_call(const ct_tensor *t, const char *last, ct_kctx *ctx, const
 }
 
 static void write_while_planning(const void *args) {
-    const ct_tensor *t = (const ct_tensor *)((const char *)args + active.field->at);
-    if (t->data && t->rows > 0 && t->cols > 0) memset(t->data, 0x11, ct_dtype_bytes(t->dtype));
+    const ct_tensor t = op_field_tensor(active.field, args);
+    if (t.data && t.rows > 0 && t.cols > 0) memset(t.data, 0x11, ct_dtype_bytes(t.dtype));
 }
 
 static ct_status mutate(ct_kctx *ctx, const void *args, size_t bytes,
@@ -182,7 +189,8 @@ static ct_status mutate(ct_kctx *ctx, const void *args, size_t bytes,
     }
     char *copy = op_alloc(bytes, 1), last[8] = {0};
     memcpy(copy, args, bytes);
-    const ct_tensor *t = active.field ? (const ct_tensor *)(copy + active.field->at) : NULL;
+    const ct_tensor seen = active.field ? op_field_tensor(active.field, copy) : (ct_tensor){0};
+    const ct_tensor *t = active.field ? &seen : NULL;
     const ct_step old = *ctx->step;
     if (t && t->data && t->rows > 0)
         memcpy(last, element(t, t->rows - 1, t->cols - 1), ct_dtype_bytes(t->dtype));

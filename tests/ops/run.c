@@ -116,10 +116,10 @@ static double draw(op_pattern pattern, ct_rng *rng) {
     return (double)(float)x;
 }
 
-static void value_alloc(op_value *v, const ct_tensor *t, bool index) {
-    *v = (op_value){.present = t->cols > 0, .rows = t->rows, .cols = t->cols};
+static void value_alloc(op_value *v, ct_tensor t, bool index) {
+    *v = (op_value){.present = t.cols > 0, .rows = t.rows, .cols = t.cols};
     if (!v->present) return;
-    const size_t n = (size_t)(t->rows * t->cols);
+    const size_t n = (size_t)(t.rows * t.cols);
     if (index)
         v->i = op_alloc(n, sizeof *v->i);
     else
@@ -151,8 +151,10 @@ static void sizes_from_forward(op_run *run) {
     for (int i = 0; i < run->c->n_fields; i++) {
         const op_field *f = &run->c->fields[i];
         if (!size_link(f)) continue;
-        const ct_tensor *t = tensor_at(run->forward, size_link(f) - 1);
-        op_size(run, f->at, t->rows, t->cols);
+        const op_field *source = op_field_at(run->forward->c, size_link(f) - 1);
+        assert(f->image == source->image);
+        memcpy((char *)run->args + f->at, (const char *)run->forward->args + source->at,
+               f->image ? sizeof(ct_image) : sizeof(ct_tensor));
     }
 }
 
@@ -172,6 +174,9 @@ static void fill_values(op_run *run, ct_rng *rng) {
         for (int64_t e = 0; e < v->rows * v->cols; e++) v->f[e] = draw(pattern, rng);
     }
     if (run->c->fill) run->c->fill(run, rng);
+    for (int i = 0; i < run->c->n_fields; i++)
+        for (int64_t e = 0; run->value[i].f && e < run->value[i].rows * run->value[i].cols; e++)
+            if (op_is_padding(run, &run->c->fields[i], e)) run->value[i].f[e] = 0;
 }
 
 op_run *op_run_create(const op_entry *op, const op_shape *shape, op_pattern pattern, bool wide,
@@ -199,7 +204,8 @@ op_run *op_run_create(const op_entry *op, const op_shape *shape, op_pattern patt
     }
     op->c->setup(run);
     for (int i = 0; i < op->c->n_fields; i++)
-        value_alloc(&run->value[i], tensor_at(run, op->c->fields[i].at), is_index(&op->c->fields[i]));
+        value_alloc(&run->value[i], op_field_tensor(&op->c->fields[i], run->args),
+                    is_index(&op->c->fields[i]));
     ct_rng rng = ct_rng_make(seed, 0, op->c->forward ? 2 : 1);
     fill_values(run, &rng);
     return run;

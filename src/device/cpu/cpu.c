@@ -50,6 +50,8 @@ const ct_op_table *ct__cpu_table(ct_isa isa) {
 
 typedef struct cpu_state {
     char gemm[32]; /* oneDNN's version, for info */
+    ct_isa isa;
+    ct__conv_cache *convolutions;
     int n_threads;
     int callers_threads; /* the calling thread's OpenMP setting, put back after each op */
 } cpu_state;
@@ -107,6 +109,18 @@ static void cpu_leave(void *state) {
     omp_set_num_threads(((cpu_state *)state)->callers_threads);
 }
 
+/* A vector of the instruction set holds a block, or half of it: what oneDNN's kernels are written for. */
+static int64_t cpu_channel_block(void *state) {
+    return ((cpu_state *)state)->isa == CT_ISA_V4 ? 16 : 8;
+}
+
+static void cpu_close(void *state) {
+    cpu_state *cpu = state;
+    if (!cpu) return;
+    ct__conv_cache_close(cpu->convolutions);
+    ct_free(cpu);
+}
+
 static const ct_backend verbs = {
     .alloc = cpu_alloc,
     .free = cpu_free,
@@ -116,7 +130,8 @@ static const ct_backend verbs = {
     .sync = cpu_sync,
     .enter = cpu_enter,
     .leave = cpu_leave,
-    .close = ct_free,
+    .channel_block = cpu_channel_block,
+    .close = cpu_close,
 };
 
 ct_status ct__cpu_open(ct_backend_opened *out, int n_threads, ct_error *err) {
@@ -127,6 +142,12 @@ ct_status ct__cpu_open(ct_backend_opened *out, int n_threads, ct_error *err) {
     CT_CHECK(ct__isa_choose(&isa, err));
     cpu_state *cpu = NULL;
     CT_CHECK(ct_calloc(1, sizeof *cpu, (void **)&cpu, err));
+    const ct_status st = ct__conv_cache_open(&cpu->convolutions, err);
+    if (st != CT_OK) {
+        cpu_close(cpu);
+        return st;
+    }
+    cpu->isa = isa;
     cpu->n_threads = n_threads ? n_threads : usable_cores();
     ct__onednn_version(cpu->gemm, sizeof cpu->gemm);
     *out = (ct_backend_opened){
@@ -134,6 +155,7 @@ ct_status ct__cpu_open(ct_backend_opened *out, int n_threads, ct_error *err) {
         .state = cpu,
         .table = tables[isa],
         .gemm = ct__onednn_gemm,
+        .library = cpu->convolutions,
         .info = {.kind = "cpu", .isa = ct__isa_name(isa), .n_threads = cpu->n_threads, .gemm = cpu->gemm},
     };
     ct__processor_name(out->info.name, (int)sizeof out->info.name);

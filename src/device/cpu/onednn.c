@@ -1,5 +1,5 @@
 /* Matrix products by oneDNN's dnnl_sgemm (row-major, the same call in 2.x and 3.x), and the fully connected
- * layer on them. The only file that includes oneDNN. */
+ * layer on them. */
 #include "device/cpu/onednn.h"
 
 #include <dnnl.h>
@@ -12,6 +12,16 @@
 void ct__onednn_version(char *out, size_t size) {
     const dnnl_version_t *v = dnnl_version();
     snprintf(out, size, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
+}
+
+ct_status ct__onednn_status(int dnnl_status, const char *what, ct_error *err) {
+    switch (dnnl_status) {
+    case dnnl_success: return CT_OK;
+    case dnnl_out_of_memory: return ct_fail(err, CT_ERR_MEMORY, "oneDNN: no memory for a %s", what);
+    case dnnl_unimplemented:
+        return ct_fail(err, CT_ERR_UNSUPPORTED, "oneDNN has no %s for these shapes and layouts", what);
+    default: return ct_fail(err, CT_ERR_INTERNAL, "oneDNN: a %s failed with status %d", what, dnnl_status);
+    }
 }
 
 static void scale_rows(int64_t m, int64_t n, float beta, float *c, int64_t ldc) {
