@@ -110,6 +110,26 @@ CT_API ct_status ct_run_evaluate(const ct_config *config, const char *checkpoint
 CT_API ct_status ct_run_export(const ct_config *config, const char *checkpoint, const char *path,
                                const ct_observer *observer, char **written, ct_error *err);
 
+/* ---- embedding texts ---------------------------------------------------------------------------------------- */
+
+typedef struct ct_embed_options {
+    const char *checkpoint; /* NULL: as above */
+    const char *texts;      /* a table (CSV, TSV, JSON lines) with columns "id" and "text", or a text a line */
+    const char *out;        /* the folder to be written; one that this call wrote before is replaced */
+    bool items;             /* as the item tower reads them; else as the user tower does */
+    const char *platform;   /* of what platform they are; NULL: the first */
+} ct_embed_options;
+
+typedef struct ct_embed_result {
+    int64_t n, dim;
+    int64_t n_empty;        /* texts without a token: they all have one vector */
+} ct_embed_result;
+
+/* Embeds texts of which nothing else is known: no id, no history. Writes texts.ids.csv, texts.npy and the formats of
+ * export.formats, and manifest.json; the folder appears when it is whole. CT_ERR_CONFIG when that tower reads no text. */
+CT_API ct_status ct_run_embed(const ct_config *config, const ct_embed_options *options, const ct_observer *observer,
+                              ct_embed_result *result, ct_error *err);
+
 /* ---- recommending ------------------------------------------------------------------------------------------- */
 
 typedef struct ct_recommender ct_recommender;

@@ -15,6 +15,7 @@ int ct__command_prepare(int argc, char **argv);
 int ct__command_train(int argc, char **argv);
 int ct__command_eval(int argc, char **argv);
 int ct__command_export(int argc, char **argv);
+int ct__command_embed(int argc, char **argv);
 int ct__command_recommend(int argc, char **argv);
 int ct__command_inspect(int argc, char **argv);
 int ct__command_config(int argc, char **argv);

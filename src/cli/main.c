@@ -16,6 +16,7 @@ static const struct command {
     {"train", "trains a run, or goes on with it", ct__command_train},
     {"eval", "ranks the catalogue and reports metrics", ct__command_eval},
     {"export", "writes user and item vectors with their ids", ct__command_export},
+    {"embed", "writes the vectors of texts from a file", ct__command_embed},
     {"recommend", "ranks items for a user or a text", ct__command_recommend},
     {"inspect", "says what a checkpoint, cache, bundle or run folder holds", ct__command_inspect},
     {"config", "prints the resolved configuration, or all keys", ct__command_config},

@@ -370,25 +370,54 @@ ct_status ct_batcher_items(ct_batcher *b, const int32_t *items, int32_t n, ct_ba
     return CT_OK;
 }
 
-ct_status ct_batcher_text(ct_batcher *b, const char *text, int32_t platform, ct_batch *batch, ct_error *err) {
+int32_t ct_batcher_text_limit(const ct_batcher *b, ct_side side) {
+    return side == CT_SIDE_USER ? b->user_limit : b->item_limit;
+}
+
+static void add_text(ct_batcher *b, ct_side side, const ct_token_lists *texts, int64_t text, ct_token_pack *pack) {
+    const int32_t limit = ct_batcher_text_limit(b, side);
+    if (limit == 0) return;
+    const int32_t specials = specials_of(side == CT_SIDE_USER ? &b->config->model.user : &b->config->model.item);
+    int64_t n = texts->begin[text + 1] - texts->begin[text];
+    if (n > limit) n = limit;
+    if (n > 0) memcpy(pack_end(pack, specials), texts->ids + texts->begin[text], (size_t)n * sizeof(int32_t));
+    pack_row(b, pack, specials, (int32_t)n);
+}
+
+ct_status ct_batcher_texts(ct_batcher *b, ct_side side, const ct_token_lists *texts, const int64_t *rows, int32_t n,
+                           int32_t platform, ct_batch *batch, ct_error *err) {
     ct_user_side *users = &batch->users;
+    ct_item_side *items = &batch->items;
     if (platform < 0 || platform >= b->data->n_platforms) {
         return ct_fail(err, CT_ERR_ARGUMENT, "batcher: platform %d, want from 0 to %d", platform,
                        b->data->n_platforms - 1);
     }
-    users_clear(users);
     batch->n_pairs = 0;
-    users->platform[users->n_rows++] = platform;
-    if (b->user_limit > 0) {
-        const int32_t specials = specials_of(&b->config->model.user);
-        b->tokens.count = 0;
-        CT_CHECK(ct_tokenize(b->data->tokenizer, text, strlen(text), (size_t)b->user_limit, &b->tokens, err));
-        const int32_t n = (int32_t)b->tokens.count;
-        if (n > 0) memcpy(pack_end(&users->text, specials), b->tokens.ids, (size_t)n * sizeof(int32_t));
-        pack_row(b, &users->text, specials, n);
+    if (side == CT_SIDE_USER) users_clear(users);
+    else items_clear(items);
+    for (int32_t i = 0; i < n; i++) {
+        if (side == CT_SIDE_USER) {
+            users->platform[users->n_rows++] = platform;
+            add_text(b, side, texts, rows[i], &users->text);
+            bag_row(&users->person);
+            bag_row(&users->history);
+        } else {
+            items->item[items->n_rows] = -1;
+            items->platform[items->n_rows++] = platform;
+            add_text(b, side, texts, rows[i], &items->text);
+            bag_row(&items->entity);
+        }
     }
-    bag_row(&users->person);
-    bag_row(&users->history);
-    pack_close(b, &users->text);
+    pack_close(b, side == CT_SIDE_USER ? &users->text : &items->text);
     return CT_OK;
+}
+
+ct_status ct_batcher_text(ct_batcher *b, const char *text, int32_t platform, ct_batch *batch, ct_error *err) {
+    const int64_t only = 0;
+    b->tokens.count = 0;
+    if (b->user_limit > 0)
+        CT_CHECK(ct_tokenize(b->data->tokenizer, text, strlen(text), (size_t)b->user_limit, &b->tokens, err));
+    const int64_t begin[] = {0, (int64_t)b->tokens.count};
+    const ct_token_lists texts = {begin, b->tokens.ids};
+    return ct_batcher_texts(b, CT_SIDE_USER, &texts, &only, 1, platform, batch, err);
 }

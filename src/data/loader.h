@@ -48,7 +48,14 @@ ct_status ct_batcher_train(ct_batcher *b, int64_t step, ct_batch *batch, ct_erro
  * given. n at most the caps' rows. Nothing is hidden. */
 ct_status ct_batcher_users(ct_batcher *b, const ct_moment *moments, int32_t n, ct_batch *batch, ct_error *err);
 ct_status ct_batcher_items(ct_batcher *b, const int32_t *items, int32_t n, ct_batch *batch, ct_error *err);
-/* A user who is only a text, on a platform, without id or history. Tokenises; may allocate. */
+/* n users, or items, of a platform who are only a text, without id or history: texts[rows[0..n)], each cut to what the
+ * tower reads, into that side of the batch (an item's number is then -1). n at most the caps' rows. */
+typedef enum ct_side { CT_SIDE_USER, CT_SIDE_ITEM } ct_side;
+ct_status ct_batcher_texts(ct_batcher *b, ct_side side, const ct_token_lists *texts, const int64_t *rows, int32_t n,
+                           int32_t platform, ct_batch *batch, ct_error *err);
+/* The most tokens of a text that a tower reads, [CLS] and [SEP] apart; 0: it reads none. */
+int32_t ct_batcher_text_limit(const ct_batcher *b, ct_side side);
+/* One user who is only a text. Tokenises; may allocate. */
 ct_status ct_batcher_text(ct_batcher *b, const char *text, int32_t platform, ct_batch *batch, ct_error *err);
 
 /* Builds train batches ahead in a thread of its own. */

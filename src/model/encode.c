@@ -1,12 +1,24 @@
-/* Encoding many users or items, a batch of rows at a time. Packing makes sorting by length needless. */
+/* Encoding many users, items or texts, a batch of rows at a time. */
 #include "model/encode.h"
 
 #include <string.h>
 
-/* One side's work: what differs between users and items. */
+#include "base/alloc.h"
+
+/* Texts in the order in which they are encoded. */
+typedef struct texts {
+    ct_side side;
+    const ct_token_lists *lists;
+    int32_t platform;
+    int64_t *order; /* [n] */
+    float *block;   /* [CT_ENCODE_ROWS, D]: a batch's vectors before each goes to its place */
+} texts;
+
+/* What is encoded: one of the three. */
 typedef struct side {
-    const ct_moment *moments; /* users */
-    const int32_t *items;     /* or items */
+    const ct_moment *moments;
+    const int32_t *items;
+    const texts *texts;
 } side;
 
 typedef struct encoder {
@@ -25,8 +37,19 @@ static ct_status encoder_open(encoder *e, ct_model *model, ct_batcher *batcher, 
 
 static void encoder_close(encoder *e) { ct_batch_free(&e->batch); }
 
-/* Encodes entries [from, from + n) of the side into vectors + from * D. */
+static ct_status encode_texts(encoder *e, const texts *t, int64_t from, int32_t n, float *vectors, ct_error *err) {
+    const int64_t dim = ct_model_dim(e->model);
+    CT_CHECK(ct_batcher_texts(e->batcher, t->side, t->lists, t->order + from, n, t->platform, &e->batch, err));
+    if (t->side == CT_SIDE_USER) CT_CHECK(ct_model_encode_users(e->model, &e->batch, t->block, err));
+    else CT_CHECK(ct_model_encode_items(e->model, &e->batch, t->block, err));
+    for (int32_t i = 0; i < n; i++)
+        memcpy(vectors + t->order[from + i] * dim, t->block + i * dim, (size_t)dim * sizeof *vectors);
+    return CT_OK;
+}
+
+/* Encodes entries [from, from + n) of the side into vectors + from * D, or where a text's vector belongs. */
 static ct_status encode_block(encoder *e, const side *s, int64_t from, int32_t n, float *vectors, ct_error *err) {
+    if (s->texts) return encode_texts(e, s->texts, from, n, vectors, err);
     float *out = vectors + from * ct_model_dim(e->model);
     if (s->moments) {
         CT_CHECK(ct_batcher_users(e->batcher, s->moments + from, n, &e->batch, err));
@@ -65,6 +88,40 @@ ct_status ct_encode_items(ct_model *model, ct_batcher *batcher, const int32_t *i
                           ct_encode_progress progress, void *ctx, ct_error *err) {
     const side s = {.items = items};
     return encode_all(model, batcher, &s, n, vectors, progress, ctx, err);
+}
+
+/* Longest first, equal lengths in the order given: rows of a batch then take about as long as one another, a batch of
+ * short texts touches little memory, and the time left is not underestimated. A counting sort. */
+static ct_status order_by_length(const ct_token_lists *lists, int64_t n, int32_t limit, int64_t *order, ct_error *err) {
+    int64_t *place = NULL; /* [limit + 2]: where texts of limit - i tokens begin */
+    CT_CHECK(ct_calloc((size_t)limit + 2, sizeof *place, (void **)&place, err));
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t length = lists->begin[i + 1] - lists->begin[i];
+            const int64_t bucket = length < limit ? limit - length : 0;
+            if (pass == 0) place[bucket + 1]++;
+            else order[place[bucket]++] = i;
+        }
+        for (int32_t k = 0; pass == 0 && k <= limit; k++) place[k + 1] += place[k];
+    }
+    ct_free(place);
+    return CT_OK;
+}
+
+ct_status ct_encode_texts(ct_model *model, ct_batcher *batcher, ct_side which, const ct_token_lists *lists, int64_t n,
+                          int32_t platform, float *vectors, ct_encode_progress progress, void *ctx, ct_error *err) {
+    ct_status st = CT_OK;
+    texts t = {.side = which, .lists = lists, .platform = platform};
+    const side s = {.texts = &t};
+    const size_t block = (size_t)CT_ENCODE_ROWS * (size_t)ct_model_dim(model);
+    CT_TRY(ct_calloc((size_t)n, sizeof *t.order, (void **)&t.order, err), st, done);
+    CT_TRY(ct_calloc(block, sizeof *t.block, (void **)&t.block, err), st, done);
+    CT_TRY(order_by_length(lists, n, ct_batcher_text_limit(batcher, which), t.order, err), st, done);
+    st = encode_all(model, batcher, &s, n, vectors, progress, ctx, err);
+done:
+    ct_free(t.order);
+    ct_free(t.block);
+    return st;
 }
 
 ct_status ct_encode_text(ct_model *model, ct_batcher *batcher, const char *text, int32_t platform, float *vector,

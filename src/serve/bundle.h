@@ -10,15 +10,15 @@
 #include "model/encode.h"
 
 /* Encodes every user (as of now) and every item, writes the bundle at path (a new folder is made beside it and renamed;
- * an older bundle at path is replaced, anything else there is refused), then reads the files back and checks scores of
- * sampled pairs against the model. */
+ * an older bundle at path is replaced, anything else there is refused), having read every file back and checked scores
+ * of sampled pairs against the model. */
 ct_status ct_bundle_write(const char *path, ct_model *model, const ct_dataset *data, const ct_split *split,
                           const ct_config *config, const char *model_hash, ct_encode_progress progress, void *ctx,
                           ct_error *err);
 
-/* A bundle opened for reading: ids and f32 vectors, from npy or safetensors, checked against the manifest. A folder
- * without a manifest that holds users.npy, items.npy (f32 or f16, 2-D, C order) and users.ids.csv, items.ids.csv is
- * read too. */
+/* A bundle opened for reading: ids and f32 vectors, from the first of npy, safetensors, faiss and CSV that is there,
+ * checked against the manifest. A folder without a manifest that holds users.npy, items.npy (f32 or f16, 2-D, C order)
+ * and users.ids.csv, items.ids.csv is read too. */
 typedef struct ct_bundle ct_bundle;
 
 typedef struct ct_bundle_side {
@@ -27,6 +27,8 @@ typedef struct ct_bundle_side {
 } ct_bundle_side;
 
 ct_status ct_bundle_open(ct_bundle **out, const char *path, ct_error *err);
+/* The same from the files of one format ("npy"): the writer checks each that it wrote. */
+ct_status ct__bundle_open_format(ct_bundle **out, const char *path, const char *suffix, ct_error *err);
 void ct_bundle_close(ct_bundle *bundle); /* accepts NULL */
 ct_bundle_side ct_bundle_users(const ct_bundle *bundle);
 ct_bundle_side ct_bundle_items(const ct_bundle *bundle);

@@ -1,14 +1,14 @@
 /* Reading a bundle: manifest, ids, vectors. */
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "base/safetensors.h"
 #include "data/table.h"
 #include "serve/bundle.h"
-#include "serve/vectors.h"
+#include "serve/side_files.h"
 
 typedef struct side {
     int64_t n, dim;
@@ -89,52 +89,30 @@ done:
     return st;
 }
 
-static ct_status read_safetensors(side *s, const char *path, ct_error *err) {
-    ct_safetensors *f = NULL;
-    CT_CHECK(ct_safetensors_open(&f, path, err));
-    ct_status st = CT_OK;
-    const ct_safetensor *t = ct_safetensors_find(f, "vectors");
-    if (!t || t->n_dims != 2 || t->shape[1] < 1) {
-        st = ct_fail(err, CT_ERR_FORMAT, "%s: no 2-D tensor 'vectors'", path);
-        goto done;
+/* suffix NULL: whatever format is there. */
+static ct_status read_vectors(const ct_bundle *b, side *s, const char *name, const char *suffix, ct_error *err) {
+    for (int i = 0; i < CT__SIDE_FORMATS; i++) {
+        const ct__side_format *f = &ct__side_formats[i];
+        char *path = NULL;
+        if (suffix && strcmp(suffix, f->suffix) != 0) continue;
+        ct_status st = file_path(b, name, f->suffix, &path, err);
+        const bool there = st == CT_OK && ct_path_exists(path);
+        if (there) st = check_file(b, name, f->suffix, path, err);
+        if (there && st == CT_OK) st = f->read(path, &s->n, &s->dim, &s->vectors, err);
+        ct_free(path);
+        if (there || st != CT_OK) return st;
     }
-    s->n = t->shape[0];
-    s->dim = t->shape[1];
-    CT_TRY(ct_calloc((size_t)s->n * (size_t)s->dim, sizeof *s->vectors, (void **)&s->vectors, err), st, done);
-    st = ct_safetensor_to_f32(t, s->vectors, s->n * s->dim, err);
-done:
-    ct_safetensors_close(f);
-    return st;
+    return ct_fail(err, CT_ERR_FORMAT, "bundle '%s': there is no file of vectors %s.%s", b->path, name,
+                   suffix ? suffix : "npy, .safetensors, .faiss or .csv");
 }
 
-static ct_status read_vectors(ct_bundle *b, side *s, const char *name, ct_error *err) {
-    ct_status st = CT_OK;
-    char *npy = NULL, *safetensors = NULL;
-    CT_TRY(file_path(b, name, "npy", &npy, err), st, done);
-    CT_TRY(file_path(b, name, "safetensors", &safetensors, err), st, done);
-    if (ct_path_exists(npy)) {
-        CT_TRY(check_file(b, name, "npy", npy, err), st, done);
-        st = ct_read_npy(npy, &s->n, &s->dim, &s->vectors, err);
-    } else if (ct_path_exists(safetensors)) {
-        CT_TRY(check_file(b, name, "safetensors", safetensors, err), st, done);
-        st = read_safetensors(s, safetensors, err);
-    } else {
-        st = ct_fail(err, CT_ERR_FORMAT, "bundle '%s': neither %s.npy nor %s.safetensors is there to be read", b->path,
-                     name, name);
-    }
-done:
-    ct_free(npy);
-    ct_free(safetensors);
-    return st;
-}
-
-static ct_status read_side(ct_bundle *b, side *s, const char *name, ct_error *err) {
+static ct_status read_side(ct_bundle *b, side *s, const char *name, const char *suffix, ct_error *err) {
     ct_status st = CT_OK;
     char *ids = NULL;
     CT_TRY(file_path(b, name, "ids.csv", &ids, err), st, done);
     CT_TRY(check_file(b, name, "ids.csv", ids, err), st, done);
     CT_TRY(read_ids(b, s, ids, err), st, done);
-    CT_TRY(read_vectors(b, s, name, err), st, done);
+    CT_TRY(read_vectors(b, s, name, suffix, err), st, done);
     if (ct_strmap_count(s->rows) != s->n)
         st = ct_fail(err, CT_ERR_FORMAT, "bundle '%s': %" PRId64 " ids and %" PRId64 " vectors of %s", b->path,
                      ct_strmap_count(s->rows), s->n, name);
@@ -161,7 +139,7 @@ done:
     return st;
 }
 
-ct_status ct_bundle_open(ct_bundle **out, const char *path, ct_error *err) {
+ct_status ct__bundle_open_format(ct_bundle **out, const char *path, const char *suffix, ct_error *err) {
     ct_status st = CT_OK;
     ct_bundle *b = NULL;
     *out = NULL;
@@ -169,8 +147,8 @@ ct_status ct_bundle_open(ct_bundle **out, const char *path, ct_error *err) {
     CT_CHECK(ct_calloc(1, sizeof *b, (void **)&b, err));
     CT_TRY(ct_strdup(path, &b->path, err), st, fail);
     CT_TRY(read_manifest(b, err), st, fail);
-    CT_TRY(read_side(b, &b->users, "users", err), st, fail);
-    CT_TRY(read_side(b, &b->items, "items", err), st, fail);
+    CT_TRY(read_side(b, &b->users, "users", suffix, err), st, fail);
+    CT_TRY(read_side(b, &b->items, "items", suffix, err), st, fail);
     if (b->users.dim != b->items.dim) {
         st = ct_fail(err, CT_ERR_FORMAT, "bundle '%s': users have %" PRId64 " dimensions, items %" PRId64, path,
                      b->users.dim, b->items.dim);
@@ -181,6 +159,10 @@ ct_status ct_bundle_open(ct_bundle **out, const char *path, ct_error *err) {
 fail:
     ct_bundle_close(b);
     return st;
+}
+
+ct_status ct_bundle_open(ct_bundle **out, const char *path, ct_error *err) {
+    return ct__bundle_open_format(out, path, NULL, err);
 }
 
 static void side_free(side *s) {

@@ -8,6 +8,7 @@
 #include "crosstower/crosstower.h"
 #include "run/session.h"
 #include "run/text.h"
+#include "serve/platform.h"
 
 struct ct_recommender {
     ct_session session;
@@ -16,6 +17,7 @@ struct ct_recommender {
     float *query;       /* [D] on the device */
     float *vector;      /* [D] on the host */
     float *scores;      /* [n_items] on the host: scratch of one query */
+    int32_t *heap;      /* [n_items]: likewise */
     float scale;        /* 1 / temperature */
 };
 
@@ -52,6 +54,7 @@ ct_status ct_recommender_open(ct_recommender **out, const ct_config *config, con
     CT_TRY(ct_device_alloc(s->device, dim, sizeof *r->query, (void **)&r->query, err), st, fail);
     CT_TRY(ct_calloc(dim, sizeof *r->vector, (void **)&r->vector, err), st, fail);
     CT_TRY(ct_calloc((size_t)s->data->n_items, sizeof *r->scores, (void **)&r->scores, err), st, fail);
+    CT_TRY(ct_calloc((size_t)s->data->n_items, sizeof *r->heap, (void **)&r->heap, err), st, fail);
     CT_TRY(ct_model_scale(s->model, &r->scale, err), st, fail);
     *out = r;
     return CT_OK;
@@ -68,6 +71,7 @@ void ct_recommender_close(ct_recommender *r) {
     }
     ct_free(r->vector);
     ct_free(r->scores);
+    ct_free(r->heap);
     ct_user_text_free(r->user_text);
     ct_session_close(&r->session);
     ct_free(r);
@@ -75,26 +79,14 @@ void ct_recommender_close(ct_recommender *r) {
 
 /* ---- who asks -------------------------------------------------------------------------------------------------- */
 
-/* "shop, video, news" */
-static ct_status unknown_platform(const ct_dataset *data, const char *name, ct_error *err) {
-    ct_str known = {0};
-    for (int32_t p = 0; p < data->n_platforms; p++)
-        ct_str_printf(&known, NULL, "%s%s", p ? ", " : "", ct_strings_get(&data->platform_name, p));
-    const ct_status st = ct_fail(err, CT_ERR_ARGUMENT, "platform '%s' is unknown; there are %s", name, ct_str_text(&known));
-    ct_str_free(&known);
-    return st;
-}
-
-static ct_status find_platform(const ct_dataset *data, const char *name, int32_t *platform, ct_error *err) {
-    *platform = name ? ct_dataset_platform(data, name) : -1;
-    return name && *platform < 0 ? unknown_platform(data, name, err) : CT_OK;
-}
-
-/* The id that is nearest by edit distance, for "did you mean"; NULL when none is near. */
-static const char *near_id(const ct_dataset *data, const char *id) {
+/* The id that is nearest by edit distance, on the platform if one is named, for "did you mean"; NULL when none is
+ * near. */
+static const char *near_id(const ct_dataset *data, const char *id, int32_t only) {
     const char *best = NULL;
     int best_distance = 3;
-    for (int64_t u = 0; u < data->n_users && best_distance > 1; u++) {
+    const int64_t begin = only < 0 ? 0 : data->user_begin[only];
+    const int64_t end = only < 0 ? data->n_users : data->user_begin[only + 1];
+    for (int64_t u = begin; u < end && best_distance > 1; u++) {
         const char *other = ct_strings_get(&data->user_id, u);
         const int d = ct_edit_distance(id, other, best_distance - 1);
         if (d < best_distance) {
@@ -109,7 +101,7 @@ static ct_status find_user(const ct_dataset *data, const ct_query *q, int64_t *u
     int32_t only = -1;
     int found = 0;
     *user = -1;
-    CT_CHECK(find_platform(data, q->user_platform, &only, err));
+    CT_CHECK(ct__find_platform(data, q->user_platform, &only, err));
     for (int32_t p = 0; p < data->n_platforms; p++) {
         const int64_t u = only < 0 || only == p ? ct_dataset_find_user(data, p, q->user) : -1;
         if (u < 0) continue;
@@ -120,7 +112,7 @@ static ct_status find_user(const ct_dataset *data, const ct_query *q, int64_t *u
     if (found > 1)
         return ct_fail(err, CT_ERR_ARGUMENT, "user '%s' is known on %d platforms: say which with --user-platform", q->user,
                        found);
-    const char *near = near_id(data, q->user);
+    const char *near = near_id(data, q->user, only);
     return ct_fail(err, CT_ERR_ARGUMENT, "user '%s' is unknown%s%s%s%s%s", q->user, q->user_platform ? " on platform " : "",
                    q->user_platform ? q->user_platform : "", near ? "; did you mean '" : "", near ? near : "",
                    near ? "'?" : "");
@@ -181,15 +173,37 @@ static double log_normalizer(const float *scores, int64_t n, double scale) {
     return top + log(sum);
 }
 
-/* Takes the best candidate out k times: k is small beside the catalogue, and the scores are scratch. */
+/* Higher scores first, equal ones by place in the catalogue. */
+static bool before(const float *scores, int32_t a, int32_t b) {
+    return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+}
+
+static void sift_down(const float *scores, int32_t *heap, int64_t n, int64_t i) {
+    for (int64_t child; (child = 2 * i + 1) < n; i = child) {
+        const int32_t parent = heap[i];
+        if (child + 1 < n && before(scores, heap[child + 1], heap[child])) child++;
+        if (!before(scores, heap[child], parent)) return;
+        heap[i] = heap[child];
+        heap[child] = parent;
+    }
+}
+
+/* A heap of the candidates that are not hidden, the best on top. */
+static int64_t make_heap(const float *scores, int64_t n, int32_t *heap) {
+    int64_t size = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (scores[i] > -INFINITY) heap[size++] = (int32_t)i;
+    for (int64_t i = size / 2 - 1; i >= 0; i--) sift_down(scores, heap, size, i);
+    return size;
+}
+
 static int take_best(ct_recommender *r, int64_t first, int64_t n, int k, ct_recommendation *rows) {
     const ct_dataset *data = r->session.data;
     const double scale = (double)r->scale, normalizer = log_normalizer(r->scores, n, scale);
-    for (int taken = 0; taken < k; taken++) {
-        int64_t best = 0;
-        for (int64_t i = 1; i < n; i++)
-            if (r->scores[i] > r->scores[best]) best = i;
-        if (n == 0 || r->scores[best] == -INFINITY) return taken;
+    int64_t left = make_heap(r->scores, n, r->heap);
+    int taken = 0;
+    for (; taken < k && left > 0; taken++) {
+        const int32_t best = r->heap[0];
         const int64_t item = first + best;
         rows[taken] = (ct_recommendation){
             .platform = ct_strings_get(&data->platform_name, data->item_platform[item]),
@@ -198,9 +212,10 @@ static int take_best(ct_recommender *r, int64_t first, int64_t n, int k, ct_reco
             .category = ct_strings_get(&data->item_category, item),
             .score = (double)r->scores[best],
             .probability = exp(scale * (double)r->scores[best] - normalizer)};
-        r->scores[best] = -INFINITY;
+        r->heap[0] = r->heap[--left];
+        sift_down(r->scores, r->heap, left, 0);
     }
-    return k;
+    return taken;
 }
 
 ct_status ct_recommend(ct_recommender *r, const ct_query *q, ct_recommendation *rows, int *n_rows, char **user_text,
@@ -213,7 +228,7 @@ ct_status ct_recommend(ct_recommender *r, const ct_query *q, ct_recommendation *
     if (user_text) *user_text = NULL;
     if (!q->user == !q->text) return ct_fail(err, CT_ERR_ARGUMENT, "recommend: want a user or a text, one of the two");
     if (q->k < 1) return ct_fail(err, CT_ERR_ARGUMENT, "recommend: k = %d, want at least 1", q->k);
-    CT_CHECK(find_platform(data, q->platform, &platform, err));
+    CT_CHECK(ct__find_platform(data, q->platform, &platform, err));
     ct_status st = encode_query(r, q, platform, &user, &words, err);
     const int64_t first = platform < 0 ? 0 : data->item_begin[platform];
     const int64_t n = (platform < 0 ? data->n_items : data->item_begin[platform + 1]) - first;

@@ -24,8 +24,12 @@ ct_status ct_write_faiss(const char *path, const ct_vectors *v, ct_error *err);
 typedef const char *(*ct_row_label)(void *ctx, int64_t row);
 ct_status ct_write_vectors_csv(const char *path, const ct_vectors *v, ct_row_label label, void *ctx, ct_error *err);
 
-/* Reads a 2-D C-order npy of '<f4' or '<f2' into owned f32 rows. CT_ERR_FORMAT says what else was found. */
+/* Each reads such a file into owned f32 rows; CT_ERR_FORMAT says what else was found, *rows may then hold memory to be
+ * freed all the same. npy: 2-D, C order, '<f4' or '<f2', versions 1 to 3. CSV: the columns v0, v1, ... side by side. */
 ct_status ct_read_npy(const char *path, int64_t *n, int64_t *dim, float **rows, ct_error *err);
+ct_status ct_read_vectors_safetensors(const char *path, int64_t *n, int64_t *dim, float **rows, ct_error *err);
+ct_status ct_read_faiss(const char *path, int64_t *n, int64_t *dim, float **rows, ct_error *err);
+ct_status ct_read_vectors_csv(const char *path, int64_t *n, int64_t *dim, float **rows, ct_error *err);
 
 /* The file's XXH3-64. */
 ct_status ct_file_hash(const char *path, uint64_t *hash, uint64_t *bytes, ct_error *err);

@@ -164,6 +164,55 @@ static void a_text_alone_is_a_user(void **state) {
     ct_batcher_free(b);
 }
 
+/* Texts of 0, 2 and 30 tokens, asked for in another order, one of them twice. */
+static void check_texts(const ct_config *config, ct_side side, int32_t specials, int32_t limit) {
+    static const int64_t begin[] = {0, 0, 2, 32}, asked[] = {2, 0, 1, 2};
+    int32_t ids[32];
+    ct_batch batch;
+    ct_batcher *b = make(config, 4, &batch);
+    const ct_token_lists texts = {begin, ids};
+    const ct_token_pack *pack = side == CT_SIDE_USER ? &batch.users.text : &batch.items.text;
+    for (int32_t i = 0; i < 32; i++) ids[i] = 5 + i % 7;
+    assert_int_equal(ct_batcher_text_limit(b, side), limit);
+    batch.users.n_rows = batch.items.n_rows = 77; /* the other side is left alone */
+    assert_int_equal(ct_batcher_texts(b, side, &texts, asked, 4, 1, &batch, NULL), CT_OK);
+    assert_int_equal(batch.users.n_rows, side == CT_SIDE_USER ? 4 : 77);
+    assert_int_equal(batch.items.n_rows, side == CT_SIDE_USER ? 77 : 4);
+    assert_int_equal(pack->n_rows, limit > 0 ? 4 : 0);
+    for (int32_t r = 0; r < 4 && limit > 0; r++) {
+        const int64_t all = begin[asked[r] + 1] - begin[asked[r]], n = all < limit ? all : limit;
+        assert_int_equal(pack->offsets[r + 1] - pack->offsets[r], n + specials);
+        assert_memory_equal(pack->ids + pack->offsets[r] + specials / 2, ids + begin[asked[r]],
+                            (size_t)n * sizeof *ids);
+    }
+    for (int32_t r = 0; r < 4; r++) {
+        assert_int_equal((side == CT_SIDE_USER ? batch.users.platform : batch.items.platform)[r], 1);
+        if (side == CT_SIDE_ITEM) assert_int_equal(batch.items.item[r], -1);
+    }
+    if (side == CT_SIDE_USER) assert_int_equal(batch.users.person.n_rows + batch.users.history.n_rows, 8);
+    if (side == CT_SIDE_USER) assert_int_equal(batch.users.person.n_entries + batch.users.history.n_entries, 0);
+    if (side == CT_SIDE_ITEM) assert_int_equal(batch.items.entity.n_rows, 4);
+    if (side == CT_SIDE_ITEM) assert_int_equal(batch.items.entity.n_entries, 0);
+    assert_int_equal(ct_batcher_texts(b, side, &texts, asked, 0, 0, &batch, NULL), CT_OK);
+    assert_int_equal(pack->n_rows + pack->n_padded, 0);
+    assert_int_equal(ct_batcher_texts(b, side, &texts, asked, 4, -1, &batch, NULL), CT_ERR_ARGUMENT);
+    assert_int_equal(ct_batcher_texts(b, side, &texts, asked, 4, 3, &batch, NULL), CT_ERR_ARGUMENT);
+    ct_batch_free(&batch);
+    ct_batcher_free(b);
+}
+
+static void texts_alone_are_users_or_items(void **state) {
+    (void)state;
+    ct_config config = fake_config();
+    check_texts(&config, CT_SIDE_USER, 2, 22);
+    check_texts(&config, CT_SIDE_ITEM, 0, 9);
+    config.model.item.kind = CT_ENCODER_TRANSFORMER;
+    check_texts(&config, CT_SIDE_ITEM, 2, 7);
+    config.model.item.kind = config.model.user.kind = CT_ENCODER_NONE;
+    check_texts(&config, CT_SIDE_USER, 0, 0);
+    check_texts(&config, CT_SIDE_ITEM, 0, 0);
+}
+
 static void wrong_settings_are_refused(void **state) {
     (void)state;
     static const struct {
@@ -277,6 +326,7 @@ int main(void) {
         cmocka_unit_test(users_are_encoded_at_their_moment),
         cmocka_unit_test(items_keep_the_order_given),
         cmocka_unit_test(a_text_alone_is_a_user),
+        cmocka_unit_test(texts_alone_are_users_or_items),
         cmocka_unit_test(wrong_settings_are_refused),
         cmocka_unit_test(caps_fill_the_whole_block),
         cmocka_unit_test(impossible_caps_are_refused),
