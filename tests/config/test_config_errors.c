@@ -116,7 +116,7 @@ static const wrong wrongs[] = {
     /* ranges */
     {"seed: -1\n", 1, 7, "seed", "found '-1', want a whole number, at least 0"},
     {"seed: 99999999999999999999\n", 1, 7, "seed", "want a whole number"},
-    {"threads: 5000\n", 1, 10, "threads", "from 0 to 4096"},
+    {"threads: 5000\n", 1, 10, "threads", "from 0 to 1024"},
     {"model: {dim: 0}\n", 1, 14, "model.dim", "want a whole number from 1 to 8192"},
     {"train: {lr: 0}\n", 1, 13, "train.lr", "want a number above 0"},
     {"train: {lr: -1e-3}\n", 1, 13, "train.lr", "want a number above 0"},
