@@ -102,7 +102,8 @@ CT_API ct_status ct_run_plan(const ct_config *config, const ct_observer *observe
 /* Where a verb takes its weights: NULL means the run folder's best checkpoint, or the newest where there is no best. */
 
 /* Ranks a stage ("valid" or "test"). table and json are owned texts (each may be NULL); the JSON also goes to
- * RUN_DIR/reports/eval-STAGE.json. */
+ * RUN_DIR/reports/eval-STAGE.json, and a page with curves, bars and example users to eval-STAGE.html beside it: a message
+ * of the observer names it. */
 CT_API ct_status ct_run_evaluate(const ct_config *config, const char *checkpoint, const char *stage,
                                  const ct_observer *observer, char **table, char **json, ct_error *err);
 

@@ -27,7 +27,8 @@ int ct__command_eval(int argc, char **argv) {
         .observes = true,
         .about =
             "Ranks every item for every user of the stage and prints the metrics of each platform beside those of\n"
-            "popularity and item-kNN. The report is also written as JSON to reports/ in the run folder.",
+            "popularity and item-kNN. The report also goes to reports/ in the run folder, as JSON and as an HTML page\n"
+            "with the run's curves and example users; the page's path is printed to stderr.",
         .options = options,
         .n_options = sizeof options / sizeof options[0],
     };

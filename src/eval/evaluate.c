@@ -229,6 +229,8 @@ static ct_status evaluate_platform(platform_eval e, int32_t platform, ct_platfor
     CT_TRY(ct_calloc((size_t)e.q.n, sizeof *e.members, (void **)&e.members, err), st, done);
     CT_TRY(encode(&e, err), st, done);
     CT_TRY(rank_all(&e, err), st, done);
+    CT_TRY(ct_examples_create(&out->examples, &out->n_examples, ct_model_device(e.model), &e.q, e.users, e.items,
+                              ct_model_dim(e.model), e.options->examples, (uint64_t)e.config->seed, err), st, done);
     st = fill_slices(&e, out, err);
 done:
     platform_close(&e);
@@ -312,6 +314,7 @@ void ct_eval_report_free(ct_eval_report *r) {
     for (int p = 0; p < r->n_platforms; p++) {
         for (int i = 0; i < r->platforms[p].n_slices; i++) slice_free(&r->platforms[p].slices[i], r->n_compare);
         ct_free(r->platforms[p].slices);
+        ct_examples_free(r->platforms[p].examples, r->platforms[p].n_examples);
     }
     ct_free(r->platforms);
     memset(r, 0, sizeof *r);

@@ -3,6 +3,7 @@
 #define CT_EVAL_EVALUATE_H
 
 #include "data/loader.h"
+#include "eval/examples.h"
 #include "model/encode.h"
 
 /* One ranked list's figures, averaged over users. at[] is config->eval.at. */
@@ -31,6 +32,8 @@ typedef struct ct_platform_report {
     int64_t n_items, n_targets;
     ct_slice *slices;
     int n_slices;               /* slices[0] is "all" */
+    ct_example *examples;
+    int n_examples;
 } ct_platform_report;
 
 typedef struct ct_eval_report {
@@ -54,6 +57,7 @@ typedef struct ct_eval_options {
     ct_stage stage;
     int64_t max_users;
     bool floors, compare, quick;
+    int examples;               /* users a platform, drawn by seed, whose lists are kept */
 } ct_eval_options;
 
 ct_status ct_evaluate_model(ct_model *model, const ct_dataset *data, const ct_split *split, const ct_config *config,

@@ -110,41 +110,82 @@ done:
     return st;
 }
 
+/* The k best of RANK_ROWS users on the device. */
+typedef struct topk {
+    float *values;
+    int32_t *ids;
+    int64_t k;
+} topk;
+
+static ct_status topk_open(topk *t, ct_device *dev, int64_t k, ct_error *err) {
+    t->k = k;
+    CT_CHECK(ct_device_alloc(dev, (size_t)(RANK_ROWS * k), sizeof *t->values, (void **)&t->values, err));
+    return ct_device_alloc(dev, (size_t)(RANK_ROWS * k), sizeof *t->ids, (void **)&t->ids, err);
+}
+
+static void topk_close(topk *t, ct_device *dev) {
+    ct_device_free(dev, t->values);
+    ct_device_free(dev, t->ids);
+}
+
+/* Of users [from, from + rows). ids (and values, which may be NULL) [rows, k] on the host. */
+static ct_status topk_block(block *b, topk *t, const ct_queries *q, const float *users, int64_t dim, int64_t from,
+                            int64_t rows, float *values, int32_t *ids, ct_error *err) {
+    const int64_t n_seen = q->seen_begin[from + rows] - q->seen_begin[from];
+    const size_t cells = (size_t)(rows * t->k);
+    CT_CHECK(upload_rows(b, q, users, dim, from, rows, err));
+    const struct ct_score_topk_args a = {.values = ct_f32(t->values, rows, t->k),
+                                         .ids = ct_i32(t->ids, rows, t->k),
+                                         .q = ct_f32(b->users, rows, dim),
+                                         .x = ct_f32(b->items, q->n_items, dim),
+                                         .exclude_begin = ct_i32(b->seen_begin, rows + 1, 1),
+                                         .exclude_col = ct_i32(b->seen, n_seen, 1)};
+    CT_CHECK(ct_score_topk(b->dev, &a, err));
+    CT_CHECK(ct_device_download(b->dev, ids, t->ids, cells * sizeof *ids, err));
+    return values ? ct_device_download(b->dev, values, t->values, cells * sizeof *values, err) : CT_OK;
+}
+
+ct_status ct_rank_topk(ct_device *dev, const ct_queries *q, const float *users, const float *items, int64_t dim,
+                       int64_t k, float *values, int32_t *ids, ct_error *err) {
+    ct_status st = CT_OK;
+    block b;
+    topk t = {0};
+    CT_TRY(block_open(&b, dev, q, items, dim, err), st, done);
+    CT_TRY(topk_open(&t, dev, k, err), st, done);
+    for (int64_t from = 0; from < q->n; from += RANK_ROWS) {
+        const int64_t rows = q->n - from < RANK_ROWS ? q->n - from : RANK_ROWS;
+        CT_TRY(topk_block(&b, &t, q, users, dim, from, rows, values + from * k, ids + from * k, err), st, done);
+    }
+done:
+    topk_close(&t, dev);
+    block_close(&b);
+    return st;
+}
+
 ct_status ct_rank_coverage(ct_device *dev, const ct_queries *q, const float *users, const float *items, int64_t dim,
                            int64_t k, double *coverage, ct_error *err) {
     ct_status st = CT_OK;
     block b;
-    float *values = NULL;
-    int32_t *ids = NULL, *host = NULL;
+    topk t = {0};
+    int32_t *ids = NULL;
     unsigned char *covered = NULL;
     int64_t n_covered = 0;
     CT_TRY(block_open(&b, dev, q, items, dim, err), st, done);
-    CT_TRY(ct_device_alloc(dev, (size_t)(RANK_ROWS * k), sizeof *values, (void **)&values, err), st, done);
-    CT_TRY(ct_device_alloc(dev, (size_t)(RANK_ROWS * k), sizeof *ids, (void **)&ids, err), st, done);
-    CT_TRY(ct_calloc((size_t)(RANK_ROWS * k), sizeof *host, (void **)&host, err), st, done);
+    CT_TRY(topk_open(&t, dev, k, err), st, done);
+    CT_TRY(ct_calloc((size_t)(RANK_ROWS * k), sizeof *ids, (void **)&ids, err), st, done);
     CT_TRY(ct_calloc((size_t)q->n_items, 1, (void **)&covered, err), st, done);
     for (int64_t from = 0; from < q->n; from += RANK_ROWS) {
         const int64_t rows = q->n - from < RANK_ROWS ? q->n - from : RANK_ROWS;
-        const int64_t n_seen = q->seen_begin[from + rows] - q->seen_begin[from];
-        CT_TRY(upload_rows(&b, q, users, dim, from, rows, err), st, done);
-        const struct ct_score_topk_args a = {.values = ct_f32(values, rows, k),
-                                             .ids = ct_i32(ids, rows, k),
-                                             .q = ct_f32(b.users, rows, dim),
-                                             .x = ct_f32(b.items, q->n_items, dim),
-                                             .exclude_begin = ct_i32(b.seen_begin, rows + 1, 1),
-                                             .exclude_col = ct_i32(b.seen, n_seen, 1)};
-        CT_TRY(ct_score_topk(dev, &a, err), st, done);
-        CT_TRY(ct_device_download(dev, host, ids, (size_t)(rows * k) * sizeof *host, err), st, done);
+        CT_TRY(topk_block(&b, &t, q, users, dim, from, rows, NULL, ids, err), st, done);
         for (int64_t i = 0; i < rows * k; i++)
-            if (host[i] >= 0) covered[host[i]] = 1;
+            if (ids[i] >= 0) covered[ids[i]] = 1;
     }
     for (int64_t i = 0; i < q->n_items; i++) n_covered += covered[i];
     *coverage = q->n_items ? (double)n_covered / (double)q->n_items : 0.0;
 done:
+    topk_close(&t, dev);
     block_close(&b);
-    ct_device_free(dev, values);
-    ct_device_free(dev, ids);
-    ct_free(host);
+    ct_free(ids);
     ct_free(covered);
     return st;
 }

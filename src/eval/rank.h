@@ -8,6 +8,10 @@
 /* By s = u . i with u [n, D], i [n_items, D] on the host. */
 ct_status ct_rank_vectors(ct_device *dev, const ct_queries *q, const float *users, const float *items, int64_t dim,
                           double *ranks, ct_error *err);
+/* The k best items of each user, best first, equal scores by place in the catalogue: values, ids [n, k]; -inf and -1
+ * where there are no more. */
+ct_status ct_rank_topk(ct_device *dev, const ct_queries *q, const float *users, const float *items, int64_t dim,
+                       int64_t k, float *values, int32_t *ids, ct_error *err);
 /* The share of the catalogue that stands in anybody's top k. */
 ct_status ct_rank_coverage(ct_device *dev, const ct_queries *q, const float *users, const float *items, int64_t dim,
                            int64_t k, double *coverage, ct_error *err);

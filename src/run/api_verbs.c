@@ -7,7 +7,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "crosstower/crosstower.h"
-#include "eval/evaluate.h"
+#include "eval/html.h"
 #include "run/folder.h"
 #include "run/session.h"
 #include "run/text.h"
@@ -99,25 +99,53 @@ static ct_status parse_stage(const char *name, ct_stage *stage, ct_error *err) {
     return CT_OK;
 }
 
-static ct_status write_report(const ct_config *config, const char *stage, const char *json, ct_error *err) {
+/* Writes reports/eval-STAGE.KIND; *path: owned. */
+static ct_status write_report(const ct_config *config, const char *stage, const char *kind, const ct_str *text, char **path,
+                              ct_error *err) {
     char name[64];
+    snprintf(name, sizeof name, "reports/eval-%s.%s", stage, kind);
+    CT_CHECK(ct_run_path(config, name, path, err));
+    return ct_write_file(*path, ct_str_text(text), text->length, err);
+}
+
+static ct_status write_json(const ct_session *s, const char *stage, const ct_eval_report *report, ct_str *json,
+                            ct_error *err) {
     char *path = NULL;
-    snprintf(name, sizeof name, "reports/eval-%s.json", stage);
-    ct_status st = ct_run_path(config, name, &path, err);
-    if (st == CT_OK) st = ct_write_file(path, json, strlen(json), err);
+    CT_CHECK(ct_eval_report_json(report, json, err));
+    const ct_status st = write_report(s->config, stage, "json", json, &path, err);
     ct_free(path);
     return st;
 }
 
-static ct_status evaluate(ct_session *s, const char *stage_name, ct_stage stage, char **table, char **json,
-                          ct_error *err) {
-    const ct_eval_options options = {.stage = stage, .floors = s->config->eval.floors, .compare = true};
+static ct_status write_page(const ct_session *s, const char *weights, const char *stage, const ct_eval_report *report,
+                            ct_error *err) {
+    char *metrics = NULL, *path = NULL;
+    ct_str page = {0};
+    ct_status st = ct_path_join(s->config->run_dir, "metrics.jsonl", &metrics, err);
+    const ct_html_run run = {.weights = weights,
+                             .step = s->step,
+                             .n_parameters = ct_params_count(ct_model_params(s->model)),
+                             .device = ct_device_get_info(s->device),
+                             .metrics = metrics};
+    if (st == CT_OK) st = ct_eval_report_html(report, s->data, &s->split, s->config, &run, &page, err);
+    if (st == CT_OK) st = write_report(s->config, stage, "html", &page, &path, err);
+    if (st == CT_OK) ct_observe(s->observer, CT_MESSAGE_INFO, "report as a page: %s", path);
+    ct_str_free(&page);
+    ct_free(metrics);
+    ct_free(path);
+    return st;
+}
+
+static ct_status evaluate(ct_session *s, const char *weights, const char *stage_name, ct_stage stage, char **table,
+                          char **json, ct_error *err) {
+    const ct_eval_options options = {.stage = stage, .floors = s->config->eval.floors, .compare = true,
+                                     .examples = CT_HTML_EXAMPLES};
     ct_work work = {s->observer, "evaluating"};
     ct_eval_report report;
     ct_str text = {0}, figures = {0};
     CT_CHECK(ct_evaluate_model(s->model, s->data, &s->split, s->config, &options, ct_work_progress, &work, &report, err));
-    ct_status st = ct_eval_report_json(&report, &figures, err);
-    if (st == CT_OK) st = write_report(s->config, stage_name, ct_str_text(&figures), err);
+    ct_status st = write_json(s, stage_name, &report, &figures, err);
+    if (st == CT_OK) st = write_page(s, weights, stage_name, &report, err);
     if (st == CT_OK) st = ct_eval_report_text(&report, &text, err);
     if (st == CT_OK && table) st = ct_strdup(ct_str_text(&text), table, err);
     if (st == CT_OK && json) st = ct_strdup(ct_str_text(&figures), json, err);
@@ -131,13 +159,15 @@ ct_status ct_run_evaluate(const ct_config *config, const char *checkpoint, const
                           const ct_observer *observer, char **table, char **json, ct_error *err) {
     ct_session s;
     ct_stage stage;
+    char *weights = NULL;
     if (table) *table = NULL;
     if (json) *json = NULL;
     CT_CHECK(parse_stage(stage_name, &stage, err));
     listen(observer);
-    ct_status st = ct_session_open_weights(&s, config, checkpoint, observer, NULL, err);
-    if (st == CT_OK) st = evaluate(&s, stage_name, stage, table, json, err);
+    ct_status st = ct_session_open_weights(&s, config, checkpoint, observer, &weights, err);
+    if (st == CT_OK) st = evaluate(&s, weights, stage_name, stage, table, json, err);
     ct_session_close(&s);
+    ct_free(weights);
     stop_listening();
     return st;
 }

@@ -76,6 +76,7 @@ ct_status ct_session_open_weights(ct_session *s, const ct_config *config, const 
     CT_TRY(ct_run_find_weights(config, checkpoint, &file, err), st, fail);
     CT_TRY(ct_session_open(s, config, false, observer, err), st, fail);
     CT_TRY(ct_checkpoint_load(file, s->model, s->data, false, &state, err), st, fail);
+    s->step = state.step;
     if (path) {
         *path = file;
     } else {

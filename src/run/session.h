@@ -15,6 +15,7 @@ typedef struct ct_session {
     ct_device *device;
     ct_model *model;
     ct_batcher *batcher;
+    int64_t step;              /* at which the weights that were read were written */
 } ct_session;
 
 /* Prepares the data when needed, opens everything. training: gradients, optimizer state, sampler. */

@@ -197,6 +197,8 @@ static void test_eval(void **state) {
     static const char *const words[] = {"shop:", "video:", "news:", "popularity", "item-kNN", "ndcg@5"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) assert_non_null(strstr(cli_out, words[i]));
     assert_true(cli_exists("runs/tiny/reports/eval-test.json"));
+    assert_true(cli_exists("runs/tiny/reports/eval-test.html"));
+    if (!strstr(cli_err, "runs/tiny/reports/eval-test.html\n")) cli_fail("eval", "does not say where the page is", "");
     cli_expect("eval run.yaml --stage valid --json --quiet", 0, NULL);
     json_decref(parse_output("eval --json"));
     assert_true(cli_exists("runs/tiny/reports/eval-valid.json"));

@@ -16,11 +16,14 @@ void ct__onednn_version(char *out, size_t size) {
 
 ct_status ct__onednn_status(int dnnl_status, const char *what, ct_error *err) {
     switch (dnnl_status) {
-    case dnnl_success: return CT_OK;
-    case dnnl_out_of_memory: return ct_fail(err, CT_ERR_MEMORY, "oneDNN: no memory for a %s", what);
+    case dnnl_success:
+        return CT_OK;
+    case dnnl_out_of_memory:
+        return ct_fail(err, CT_ERR_MEMORY, "oneDNN: no memory for a %s", what);
     case dnnl_unimplemented:
         return ct_fail(err, CT_ERR_UNSUPPORTED, "oneDNN has no %s for these shapes and layouts", what);
-    default: return ct_fail(err, CT_ERR_INTERNAL, "oneDNN: a %s failed with status %d", what, dnnl_status);
+    default:
+        return ct_fail(err, CT_ERR_INTERNAL, "oneDNN: a %s failed with status %d", what, dnnl_status);
     }
 }
 

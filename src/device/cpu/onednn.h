@@ -1,5 +1,5 @@
-/* Ops of the CPU device that oneDNN carries: matrix products, the fully connected layer on them, convolutions. Only
- * onednn*.c include oneDNN itself. */
+/* Ops of the CPU device that oneDNN carries: matrix products, the fully connected layer on them,
+ * convolutions. Only onednn*.c include oneDNN itself. */
 #ifndef CT_DEVICE_CPU_ONEDNN_H
 #define CT_DEVICE_CPU_ONEDNN_H
 
@@ -21,14 +21,14 @@ ct_status ct__onednn_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t
 ct_status ct_linear_forward_onednn(ct_kctx *ctx, const struct ct_linear_forward_args *args);
 ct_status ct_linear_backward_onednn(ct_kctx *ctx, const struct ct_linear_backward_args *args);
 
-/* Primitives of convolutions by shape: in a ct_kctx of the CPU device, `library` is one. It makes all its allocations
- * when it is opened; oneDNN makes its own when a shape is seen first. */
+/* Primitives of convolutions by shape: in a ct_kctx of the CPU device, `library` is one. It makes all its
+ * allocations when it is opened; oneDNN makes its own when a shape is seen first. */
 typedef struct ct__conv_cache ct__conv_cache;
 ct_status ct__conv_cache_open(ct__conv_cache **out, ct_error *err);
 void ct__conv_cache_close(ct__conv_cache *cache); /* accepts NULL */
 
-/* Contracts in kernels/conv2d.h. Channel blocks of 16, 8, 4, or all channels; CT_ERR_UNSUPPORTED for others. The same
- * bytes for the same number of threads. */
+/* Contracts in kernels/conv2d.h. Channel blocks of 16, 8, 4, or all channels; CT_ERR_UNSUPPORTED for others.
+ * The same bytes for the same number of threads. */
 ct_status ct_conv2d_forward_onednn(ct_kctx *ctx, const struct ct_conv2d_forward_args *args);
 ct_status ct_conv2d_backward_onednn(ct_kctx *ctx, const struct ct_conv2d_backward_args *args);
 
