@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -79,7 +80,19 @@ static int dispatch(int argc, char **argv) {
     return name[0] == '-' ? ct__args_wrong(NULL, "unknown option '%s'", name) : unknown_command(name);
 }
 
+/* OpenMP's threads spin at the end of each kernel. Beside other busy programs libgomp's default takes the cores from the
+ * thread that is waited for: a training of 2 threads on 2 cores with one neighbour ran 3.6 times faster with this limit.
+ * libgomp reads it when the program is loaded, hence the second start. A user's own setting stands. */
+static void limit_spinning(char **argv) {
+    char self[4096];
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY") || n <= 0) return;
+    self[n] = '\0';
+    if (setenv("GOMP_SPINCOUNT", "1000", 0) == 0) execv(self, argv); /* returns only when it failed: go on as we are */
+}
+
 int main(int argc, char **argv) {
+    limit_spinning(argv);
     ct__output_begin();
     /* Widths of characters, whatever the user's locale; numbers stay in the C locale. */
     setlocale(LC_CTYPE, "C.UTF-8");

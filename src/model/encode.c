@@ -90,8 +90,9 @@ ct_status ct_encode_items(ct_model *model, ct_batcher *batcher, const int32_t *i
     return encode_all(model, batcher, &s, n, vectors, progress, ctx, err);
 }
 
-/* Longest first, equal lengths in the order given: rows of a batch then take about as long as one another, a batch of
- * short texts touches little memory, and the time left is not underestimated. A counting sort. */
+/* Longest first, equal lengths in the order given, by a counting sort: the rows of a batch then take about as long as one
+ * another, and the time left is not underestimated. Packing already saves the padding: on 2 cores 100,000 texts took
+ * the same processor time in either order. */
 static ct_status order_by_length(const ct_token_lists *lists, int64_t n, int32_t limit, int64_t *order, ct_error *err) {
     int64_t *place = NULL; /* [limit + 2]: where texts of limit - i tokens begin */
     CT_CHECK(ct_calloc((size_t)limit + 2, sizeof *place, (void **)&place, err));
