@@ -6,8 +6,8 @@
 
 const char *const platform_names[N_PLATFORMS] = {"shop", "video", "news"};
 
-/* How strongly tastes are spread: chosen once, so that the oracle and a learner have something to find (see
- * docs/sample-data.md), and fixed before any model was trained on the data. */
+/* How strongly tastes are spread. Settled with --stats and trial runs of the quickstart's model, then fixed: see
+ * docs/sample-data.md. */
 static const double topic_spread = 0.2, topic_least = 4.0, topic_range = 0.3;
 static const double style_spread = 0.08, mood_loved = 2.0, level_loved = 1.1, colour_loved = 2.2, pattern_loved = 0.8;
 static const double platform_spread = 0.08, popularity_spread = 0.3;
