@@ -94,9 +94,26 @@ static ct_status check_ids(ct__load *l) {
         CT_CHECK(CT__MISTAKE(
             l, ct__place_of(l, "model.user.encoder", NULL), "model.user.encoder",
             "'none' leaves nothing that tells users apart; set model.ids.users or model.ids.history"));
-    if (m->item.kind == CT_ENCODER_NONE && m->id_items == 0 && ct__is_sound(l, "model.item.text"))
+    if (m->item.kind == CT_ENCODER_NONE && m->image.kind == CT_IMAGE_NONE && m->id_items == 0 &&
+        ct__is_sound(l, "model.item.text"))
         CT_CHECK(CT__MISTAKE(l, ct__place_of(l, "model.item.text", NULL), "model.item.text",
-                             "'none' leaves nothing that tells items apart; set model.ids.items"));
+                             "'none' leaves nothing that tells items apart; set model.item.image or model.ids.items"));
+    return CT_OK;
+}
+
+static ct_status check_pictures(ct__load *l) {
+    const ct_config *c = l->config;
+    if (c->model.image.kind == CT_IMAGE_NONE || !ct__is_sound(l, "data.picture_size") ||
+        !ct__is_sound(l, "model.item.image_size"))
+        return CT_OK;
+    if (c->data.picture_size < c->model.image.size)
+        CT_CHECK(CT__MISTAKE(l, ct__place_of(l, "data.picture_size", NULL), "data.picture_size",
+                             "found %lld, but the image encoder sees %lld pixels; want at least as many",
+                             (long long)c->data.picture_size, (long long)c->model.image.size));
+    if (c->model.image.batch_norm == CT_BATCH_NORM_FROZEN && !c->model.image.weights &&
+        ct__is_sound(l, "model.item.batch_norm"))
+        CT_CHECK(CT__MISTAKE(l, ct__place_of(l, "model.item.batch_norm", NULL), "model.item.batch_norm",
+                             "'frozen' takes its statistics from published weights; set model.item.image_weights"));
     return CT_OK;
 }
 
@@ -182,6 +199,7 @@ ct_status ct__check(ct__load *l) {
     CT_CHECK(check_transformer(l, "user", &l->config->model.user));
     CT_CHECK(check_transformer(l, "item", &l->config->model.item));
     CT_CHECK(check_ids(l));
+    CT_CHECK(check_pictures(l));
     CT_CHECK(check_temperature(l));
     CT_CHECK(check_split(l));
     CT_CHECK(check_best(l));

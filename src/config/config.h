@@ -89,6 +89,8 @@ typedef struct ct_config_data {
     int64_t max_item_tokens;   /* default 48 */
     int64_t max_title_tokens;  /* of one title in a history; default 12 */
     int64_t max_review_tokens; /* of one review in a user's text; default 32 */
+    int64_t picture_size;      /* side of the square pictures in the cache; default: model.item.image_size when an image
+                                  encoder is chosen, else 0 (pictures are not read) */
     int64_t bucket;            /* packed token counts are rounded up to a multiple; default 256 */
 } ct_config_data;
 
@@ -114,10 +116,38 @@ typedef struct ct_config_encoder {
 
 typedef enum ct_similarity { CT_SIMILARITY_COSINE, CT_SIMILARITY_DOT } ct_similarity;
 
+typedef enum ct_image_kind {
+    CT_IMAGE_NONE,
+    CT_IMAGE_RESNET_SMALL, /* 3x3 stem, 3 stages of 2 basic blocks, 32-64-128 channels: for pictures of 32 to 64 px */
+    CT_IMAGE_RESNET18,
+    CT_IMAGE_RESNET34,
+    CT_IMAGE_RESNET50
+} ct_image_kind;
+typedef enum ct_fusion_kind { CT_FUSION_CONCAT, CT_FUSION_GATED, CT_FUSION_CROSS_ATTENTION } ct_fusion_kind;
+typedef enum ct_batch_norm_kind { CT_BATCH_NORM_SYNC, CT_BATCH_NORM_LOCAL, CT_BATCH_NORM_FROZEN } ct_batch_norm_kind;
+
+/* model.item.image and what belongs to it; keys other than `image` must not be written without a network. */
+typedef struct ct_config_image {
+    ct_image_kind kind;          /* key "image": none (default) | small | resnet18 | resnet34 | resnet50 */
+    int64_t size;                /* image_size: side of the network's input in pixels, default 64 */
+    char *weights;               /* image_weights: a .safetensors file with torchvision's names; NULL: fresh */
+    ct_batch_norm_kind batch_norm; /* sync (default) | local: statistics of the batch (of all ranks, or the own);
+                                    frozen: the running ones, from weights */
+    double crop;                 /* augment.crop: least share of the area that a random resized crop keeps, default 0.6;
+                                    1: no crop */
+    bool flip;                   /* augment.flip: mirror every second picture at random, default true */
+    double colour;               /* augment.colour: brightness, contrast, saturation factors from 1 - c to 1 + c,
+                                    default 0.1; 0: off */
+} ct_config_image;
+
 typedef struct ct_config_model {
     int64_t dim;             /* of the shared space, default 64 */
     ct_similarity similarity;
     ct_config_encoder user, item;
+    ct_config_image image;
+    ct_fusion_kind fusion;   /* model.item.fusion, where an item has a text and an image encoder; default gated */
+    double modality_dropout; /* model.item.modality_dropout: probability that a modality of an item is hidden in
+                                training (never all of them), default 0.1 */
     bool platform_embedding; /* one learned vector a platform in each tower; default true */
     int64_t id_users;        /* size of the user-id (person) vectors, 0: none */
     int64_t id_items;        /* size of the item-id (entity) vectors, 0: none */

@@ -71,7 +71,14 @@ static ct_status fill_best(ct__load *l) {
     return st;
 }
 
+/* Pictures are read for an encoder that looks at them. */
+static void fill_picture_size(ct__load *l) {
+    ct_config *c = l->config;
+    if (c->data.picture_size == 0 && c->model.image.kind != CT_IMAGE_NONE) c->data.picture_size = c->model.image.size;
+}
+
 ct_status ct__fill(ct__load *l) {
+    fill_picture_size(l);
     CT_CHECK(fill_name(l));
     CT_CHECK(fill_folders(l));
     return fill_best(l);

@@ -22,6 +22,10 @@
 #define CNN (1u << CT_ENCODER_CNN)
 #define OF_USER(kinds) .when_mask = (kinds), .when_offset = ROOT(model.user.kind)
 #define OF_ITEM(kinds) .when_mask = (kinds), .when_offset = ROOT(model.item.kind)
+#define OF_IMAGE                                                                                                       \
+    .when_mask = 1u << CT_IMAGE_RESNET_SMALL | 1u << CT_IMAGE_RESNET18 | 1u << CT_IMAGE_RESNET34 |                     \
+                 1u << CT_IMAGE_RESNET50,                                                                              \
+    .when_offset = ROOT(model.image.kind)
 #define OF_TIME_SPLIT .when_mask = 1u << CT_SPLIT_TIME, .when_offset = ROOT(eval.split)
 
 static const ct__choice devices[] = {{"auto", 0, NULL},
@@ -42,6 +46,20 @@ static const ct__choice item_encoders[] = {{"cnn", CT_ENCODER_CNN, NULL},
                                            {"bert", CT_ENCODER_TRANSFORMER, NULL},
                                            {"none", CT_ENCODER_NONE, NULL},
                                            {NULL, 0, NULL}};
+static const ct__choice images[] = {{"none", CT_IMAGE_NONE, NULL},
+                                    {"small", CT_IMAGE_RESNET_SMALL, NULL},
+                                    {"resnet18", CT_IMAGE_RESNET18, NULL},
+                                    {"resnet34", CT_IMAGE_RESNET34, NULL},
+                                    {"resnet50", CT_IMAGE_RESNET50, NULL},
+                                    {NULL, 0, NULL}};
+static const ct__choice fusions[] = {{"concat", CT_FUSION_CONCAT, NULL},
+                                     {"gated", CT_FUSION_GATED, NULL},
+                                     {"cross_attention", CT_FUSION_CROSS_ATTENTION, NULL},
+                                     {NULL, 0, NULL}};
+static const ct__choice batch_norms[] = {{"sync", CT_BATCH_NORM_SYNC, NULL},
+                                         {"local", CT_BATCH_NORM_LOCAL, NULL},
+                                         {"frozen", CT_BATCH_NORM_FROZEN, NULL},
+                                         {NULL, 0, NULL}};
 static const ct__choice pools[] = {
     {"mean", CT_POOL_KIND_MEAN, NULL}, {"cls", CT_POOL_KIND_CLS, NULL}, {NULL, 0, NULL}};
 static const ct__choice logqs[] = {{"none", CT_LOGQ_KIND_NONE, NULL},
@@ -120,7 +138,7 @@ const ct__key ct__schema[] = {
     {"platforms.*.items.category", TEXT(PLATFORM(items.category)), .fallback = "category",
      .help = "Column of the category."},
     {"platforms.*.items.image", TEXT(PLATFORM(items.image)), .fallback = "image",
-     .help = "Column of the image's file name; this version counts images and does not read them."},
+     .help = "Column of the picture's file name, relative to the folder of the item file."},
     {"platforms.*.items.entity", TEXT(PLATFORM(items.entity)),
      .help = "Column that names the same thing on other platforms."},
     {"platforms.*.users", SECTION, .shorthand = "path", .help = "The user table. A plain text is its path."},
@@ -190,6 +208,9 @@ const ct__key ct__schema[] = {
      .help = "Of one title in a user's text."},
     {"data.max_review_tokens", INT(ROOT(data.max_review_tokens), 1, 4096), .fallback = "32",
      .help = "Of one review in a user's text."},
+    {"data.picture_size", INT(ROOT(data.picture_size), 0, 1024), .fallback = "0",
+     .computed = "model.item.image_size where an image encoder is chosen, else 0",
+     .help = "Side in pixels of the square pictures in the cache; 0: none are read."},
     {"data.bucket", INT(ROOT(data.bucket), 1, 65536), .fallback = "256",
      .help = "Packed token counts are rounded up to a multiple of this."},
 
@@ -221,7 +242,7 @@ const ct__key ct__schema[] = {
      OF_USER(TRANSFORMER), .help = "Dropout after embeddings and layers."},
     {"model.item", SECTION, .help = "The item's text encoder."},
     {"model.item.text", CHOICE(ROOT(model.item.kind), item_encoders), .fallback = "cnn",
-     .help = "cnn, transformer (bert is the same), or none: then ids carry the item."},
+     .help = "cnn, transformer (bert is the same), or none: then picture or ids carry the item."},
     {"model.item.embed", INT(ROOT(model.item.embed), 1, 4096), .fallback = "64", OF_ITEM(CNN),
      .help = "Size of the token embedding."},
     {"model.item.widths", .type = CT__KEY_TYPE_INTS, .offset = ROOT(model.item.widths), .min = 1, .max = 16,
@@ -244,6 +265,26 @@ const ct__key ct__schema[] = {
      .help = "Folder of a BERT model to start from, as for the user."},
     {"model.item.dropout", REAL(ROOT(model.item.dropout), 0, 1), .below = true, .fallback = "0.1",
      OF_ITEM(TRANSFORMER | CNN), .help = "Dropout of the text encoder."},
+    {"model.item.image", CHOICE(ROOT(model.image.kind), images), .fallback = "none",
+     .help = "Encoder of an item's picture: none, a small ResNet for 32 to 64 pixels, or a published ResNet."},
+    {"model.item.image_size", INT(ROOT(model.image.size), 16, 1024), .fallback = "64", OF_IMAGE,
+     .help = "Side in pixels of what the image encoder sees."},
+    {"model.item.image_weights", PATH(ROOT(model.image.weights)), .want = CT__PATH_WANT_FILE, OF_IMAGE,
+     .help = "A .safetensors file with torchvision's names to start from."},
+    {"model.item.batch_norm", CHOICE(ROOT(model.image.batch_norm), batch_norms), .fallback = "sync", OF_IMAGE,
+     .help = "sync, local: statistics of the batch (of all ranks, of the own); frozen: those of image_weights."},
+    {"model.item.augment", SECTION, .help = "Random changes of pictures in training."},
+    {"model.item.augment.crop", REAL(ROOT(model.image.crop), 0, 1), .above = true, .fallback = "0.6", OF_IMAGE,
+     .help = "Least share of the area that a random resized crop keeps; 1: no crop."},
+    {"model.item.augment.flip", BOOL(ROOT(model.image.flip)), .fallback = "true", OF_IMAGE,
+     .help = "Mirrors every second picture at random."},
+    {"model.item.augment.colour", REAL(ROOT(model.image.colour), 0, 1), .below = true, .fallback = "0.1", OF_IMAGE,
+     .help = "c: brightness, contrast and saturation are scaled by random factors from 1 - c to 1 + c; 0: off."},
+    {"model.item.fusion", CHOICE(ROOT(model.fusion), fusions), .fallback = "gated", OF_IMAGE,
+     .help = "How text and picture become one vector."},
+    {"model.item.modality_dropout", REAL(ROOT(model.modality_dropout), 0, 1), .below = true, .fallback = "0.1",
+     OF_IMAGE,
+     .help = "Probability that a modality of an item is hidden in training (never all), so that missing ones are met."},
     {"model.ids", SECTION, .help = "Embedding tables by id, beside the content. Leave out for content alone."},
     {"model.ids.users", INT(ROOT(model.id_users), 0, 4096), .fallback = "0",
      .help = "Size of a user's (person's) vector; 0: none."},

@@ -71,6 +71,30 @@ static void carve_pairs(carver *c, ct_batch *b, const ct_batch_caps *caps) {
     b->platform_pairs = carve(c, caps->n_platforms);
 }
 
+/* Whole 4-byte elements that hold `bytes`. */
+static int64_t words(int64_t bytes) { return (bytes + 3) / 4; }
+
+static void carve_pictures(carver *c, ct_item_side *s, const ct_batch_caps *caps) {
+    const int64_t items = caps->items, m = caps->n_modalities;
+    if (caps->picture_size == 0) return;
+    s->pixels = carve(c, words(items * caps->picture_size * caps->picture_size * 3));
+    s->picture_begin = carve(c, items + 1);
+    s->picture_ids = carve(c, items + 1);
+    s->picture_row = carve(c, items);
+    s->present = carve(c, items * m);
+    s->modality_begin = carve(c, items + 1);
+    s->kind = carve(c, items * m);
+    if (caps->training) {
+        s->kind_begin = carve(c, m + 1);
+        s->kind_row = carve(c, items * m);
+    }
+    if (caps->augment) {
+        s->crop = carve(c, items * 4);
+        s->flip = carve(c, items);
+        s->colour = carve(c, items * 3);
+    }
+}
+
 static void carve_batch(carver *c, ct_batch *b, const ct_batch_caps *caps) {
     const int64_t pairs = caps->pairs, items = caps->items;
     carve_pack(c, &b->users.text, pairs, caps->user_tokens, caps);
@@ -81,6 +105,7 @@ static void carve_batch(carver *c, ct_batch *b, const ct_batch_caps *caps) {
     b->items.platform = carve(c, items);
     carve_bag(c, &b->items.entity, items, items);
     b->items.item = carve(c, items);
+    carve_pictures(c, &b->items, caps);
     if (caps->training) carve_pairs(c, b, caps);
 }
 
@@ -99,7 +124,8 @@ static ct_status check_tokens(const char *side, int64_t rows, int64_t row_tokens
 /* Offsets and counts are i32, so every list must stay below 2^31 entries. */
 static ct_status check_caps(const ct_batch_caps *caps, ct_error *err) {
     if (caps->pairs < 0 || caps->items < 0 || caps->user_tokens < 0 || caps->item_tokens < 0 || caps->history < 0 ||
-        caps->n_platforms < 0 || caps->mask_entries < 0 || caps->bucket < 1) {
+        caps->n_platforms < 0 || caps->mask_entries < 0 || caps->bucket < 1 || caps->picture_size < 0 ||
+        caps->n_modalities < 0) {
         return ct_fail(err, CT_ERR_ARGUMENT,
                        "batch: caps of %d pairs, %d items, %d and %d tokens, %d history, %d platforms, %lld mask "
                        "entries, bucket %d, want none negative and a bucket of at least 1",
@@ -206,6 +232,22 @@ static void fill_pairs(ct_batch *b, const ct_batch_caps *caps) {
     if (caps->n_platforms > 0) b->platform_pairs[0] = caps->pairs;
 }
 
+static void fill_pictures(ct_item_side *s, const ct_batch_caps *caps) {
+    const int64_t items = caps->items, m = caps->n_modalities;
+    if (caps->picture_size == 0) return;
+    s->picture_size = caps->picture_size;
+    s->n_pictures = caps->items;
+    s->n_modalities = caps->n_modalities;
+    fill_begin(s->picture_begin, items, items);
+    fill_begin(s->picture_ids, items, items);
+    fill_i32(s->picture_row, items);
+    fill_i32(s->present, items * m);
+    fill_begin(s->modality_begin, items, items * m);
+    fill_i32(s->kind, items * m);
+    if (s->kind_begin) fill_begin(s->kind_begin, m, items * m);
+    fill_i32(s->kind_row, items * m);
+}
+
 void ct_batch_fill_caps(ct_batch *batch, const ct_batch_caps *caps) {
     const int64_t pairs = caps->pairs, items = caps->items;
     batch->step = 0;
@@ -220,5 +262,6 @@ void ct_batch_fill_caps(ct_batch *batch, const ct_batch_caps *caps) {
     fill_i32(batch->items.platform, items);
     fill_bag(&batch->items.entity, items, items);
     fill_i32(batch->items.item, items);
+    fill_pictures(&batch->items, caps);
     if (caps->training) fill_pairs(batch, caps);
 }

@@ -57,6 +57,26 @@ typedef struct ct_item_side {
     ct_segments by_platform;
     ct_bag entity;           /* at most one entry a row: item_entity */
     int32_t *item;           /* [n_rows]: global item number, ascending */
+
+    /* Pictures, where the config has an image encoder; only items that have one (and show it, in training) take a
+     * row. */
+    int32_t picture_size;    /* P; 0: no image encoder, and all of this is NULL */
+    int32_t n_pictures;
+    uint8_t *pixels;         /* [n_pictures, P*P*3] */
+    float *crop;             /* [n_pictures, 4]: see kernels/image_normalize.h; training with augmentation, else NULL */
+    int32_t *flip;           /* [n_pictures] likewise */
+    float *colour;           /* [n_pictures, 3] likewise */
+    int32_t *picture_begin;  /* [n_rows + 1]: as bag offsets, item row r has picture picture_begin[r] or none */
+    int32_t *picture_ids;    /* [n_pictures + 1]: 0, 1, 2 ...: the bags' entries, and the begins of their segments */
+    int32_t *picture_row;    /* [n_pictures]: the item row of a picture: the segments' rows */
+    /* Which modalities an item has, and shows: [n_rows, M], columns text (where there is a text encoder), image. */
+    int32_t n_modalities;
+    int32_t *present;
+    /* For attention among the modalities of an item, rows n * M + m: */
+    int32_t *modality_begin; /* [n_rows + 1]: 0, M, 2 M ... */
+    int32_t *kind;           /* [n_rows * M]: 0 .. M - 1, again and again */
+    int32_t *kind_begin;     /* [M + 1]: 0, n_rows, 2 n_rows ...; training only, else NULL, as is kind_row */
+    int32_t *kind_row;       /* [M * n_rows]: the rows of kind 0, then those of kind 1 ... */
 } ct_item_side;
 
 /* The unique rows of an id table over all bags that read it, and per bag the segments over that same list. */
@@ -94,6 +114,9 @@ typedef struct ct_batch_caps {
     int32_t bucket, n_platforms;
     int64_t mask_entries;             /* all rows together */
     bool training;                    /* segments, masks and pairs are wanted */
+    int32_t picture_size;             /* 0: none */
+    bool augment;                     /* crop, flip, colour are wanted */
+    int32_t n_modalities;             /* columns of present; 0: no image encoder */
 } ct_batch_caps;
 
 /* Carves a batch with room for caps; frees with ct_batch_free. */

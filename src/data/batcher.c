@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "data/batcher.h"
+#include "data/batcher_pictures.h"
 #include "data/history.h"
 
 /* Apart in the counter of the id_dropout stream. */
@@ -82,6 +83,9 @@ static ct_status set_up(ct_batcher *b, ct_error *err) {
     CT_CHECK(text_limit("data.max_item_tokens", &model->item, config->data.max_item_tokens, &b->item_limit, err));
     CT_CHECK(check_range("model.id_history", model->id_history, 0, INT32_MAX, err));
     CT_CHECK(check_range("data.bucket", config->data.bucket, 1, INT32_MAX / 2, err));
+    if (model->image.kind != CT_IMAGE_NONE)
+        CT_CHECK(check_range("pictures in the cache, data.picture_size", b->data->picture_size, model->image.size, 4096,
+                             err));
     b->special = ct_tokenizer_special(b->data->tokenizer);
     b->history = model->id_items > 0 ? (int32_t)model->id_history : 0;
     CT_CHECK(ct_calloc((size_t)b->history, sizeof *b->latest, (void **)&b->latest, err));
@@ -134,6 +138,10 @@ ct_batch_caps ct_batcher_encode_caps(const ct_batcher *b, int32_t rows) {
     caps.history = b->history;
     caps.bucket = (int32_t)b->config->data.bucket;
     caps.n_platforms = b->data->n_platforms;
+    if (b->config->model.image.kind != CT_IMAGE_NONE) {
+        caps.picture_size = b->data->picture_size;
+        caps.n_modalities = b->item_limit > 0 ? 2 : 1;
+    }
     return caps;
 }
 
@@ -143,6 +151,8 @@ ct_batch_caps ct_batcher_train_caps(const ct_batcher *b) {
     caps.items = b->max_items;
     caps.mask_entries = caps.pairs * (b->known.widest < caps.items ? b->known.widest : (int64_t)caps.items);
     caps.training = true;
+    caps.augment = caps.picture_size > 0 && (b->config->model.image.crop < 1.0 || b->config->model.image.flip ||
+                                             b->config->model.image.colour > 0.0);
     return caps;
 }
 
@@ -203,7 +213,9 @@ static void users_clear(ct_user_side *users) {
     bag_clear(&users->history);
 }
 
-static void items_clear(ct_item_side *items) {
+static void items_clear(const ct_batcher *b, ct_item_side *items) {
+    const ct_batch_caps caps = ct_batcher_encode_caps(b, 0);
+    ct__pictures_clear(items, &caps);
     items->n_rows = 0;
     items->by_platform.n_unique = 0;
     pack_clear(&items->text);
@@ -242,9 +254,11 @@ static void add_user(ct_batcher *b, ct_user_side *users, ct_moment moment, unsig
     bag_row(&users->history);
 }
 
-static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show_entity) {
+static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show_entity, ct__shown shown,
+                     const ct_rng_key *augment_key) {
     const ct_dataset *data = b->data;
     const int32_t entity = data->item_entity[item];
+    bool has_text = false;
     items->item[items->n_rows] = item;
     items->platform[items->n_rows++] = data->item_platform[item];
     if (b->item_limit > 0) {
@@ -252,6 +266,8 @@ static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show
         const int64_t begin = data->item_tokens.begin[item];
         int64_t n = data->item_tokens.begin[item + 1] - begin;
         if (n > b->item_limit) n = b->item_limit;
+        if (!shown.text) n = 0;
+        has_text = n > 0;
         if (n > 0) memcpy(pack_end(&items->text, specials), data->item_tokens.ids + begin, (size_t)n * sizeof(int32_t));
         pack_row(b, &items->text, specials, (int32_t)n);
     }
@@ -259,6 +275,7 @@ static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show
         items->entity.ids[items->entity.n_entries++] = entity;
     }
     bag_row(&items->entity);
+    ct__pictures_add(items, data, &b->config->model.image, has_text, shown.image, augment_key);
 }
 
 static bool hidden(ct_rng_key key, int32_t row, uint32_t what, double probability) {
@@ -277,20 +294,28 @@ static unsigned shown_parts(ct_rng_key key, int32_t row, double probability) {
 
 /* The distinct items of the pairs, ascending, and each pair's place among them. */
 static void train_items(ct_batcher *b, ct_batch *batch, ct_rng_key key) {
-    const double dropout = b->config->model.id_dropout;
+    const double dropout = b->config->model.id_dropout, hide = b->config->model.modality_dropout;
+    const uint64_t seed = (uint64_t)b->config->seed, step = (uint64_t)batch->step;
+    const ct_rng_key modality_key = ct_rng_key_make(seed, step, ct_hash_name("modality_dropout"));
+    const ct_rng_key augment_key = ct_rng_key_make(seed, step, ct_hash_name("augment"));
     ct__sorter *s = &b->sorter;
     for (int32_t i = 0; i < batch->n_pairs; i++) s->input[i] = b->data->inter_item[b->pairs[i].interaction];
     ct__sort(s, s->input, batch->n_pairs);
     const int32_t *item = s->key[s->now], *pair = s->index[s->now];
-    items_clear(&batch->items);
+    items_clear(b, &batch->items);
     for (int32_t i = 0; i < batch->n_pairs; i++) {
         if (i == 0 || item[i] != item[i - 1]) {
             const int32_t row = batch->items.n_rows;
-            add_item(b, &batch->items, item[i], !hidden(key, row, HIDE_ITEM, dropout));
+            const ct__shown shown = batch->items.picture_size > 0
+                                        ? ct__modalities_shown(modality_key, row, batch->items.n_modalities, hide)
+                                        : CT__SHOW_ALL;
+            add_item(b, &batch->items, item[i], !hidden(key, row, HIDE_ITEM, dropout), shown,
+                     batch->items.crop ? &augment_key : NULL);
             batch->item_logq[row] = ct_sampler_item_logq(b->sampler, item[i]);
         }
         batch->pos[pair[i]] = batch->items.n_rows - 1;
     }
+    ct__pictures_close(&batch->items);
     pack_close(b, &batch->items.text);
 }
 
@@ -357,15 +382,16 @@ ct_status ct_batcher_users(ct_batcher *b, const ct_moment *moments, int32_t n, c
 }
 
 ct_status ct_batcher_items(ct_batcher *b, const int32_t *items, int32_t n, ct_batch *batch, ct_error *err) {
-    items_clear(&batch->items);
+    items_clear(b, &batch->items);
     batch->n_pairs = 0;
     for (int32_t i = 0; i < n; i++) {
         if (items[i] < 0 || items[i] >= b->data->n_items) {
             return ct_fail(err, CT_ERR_ARGUMENT, "batcher: item %d, want from 0 to %lld", items[i],
                            (long long)b->data->n_items - 1);
         }
-        add_item(b, &batch->items, items[i], true);
+        add_item(b, &batch->items, items[i], true, CT__SHOW_ALL, NULL);
     }
+    ct__pictures_close(&batch->items);
     pack_close(b, &batch->items.text);
     return CT_OK;
 }
@@ -374,14 +400,16 @@ int32_t ct_batcher_text_limit(const ct_batcher *b, ct_side side) {
     return side == CT_SIDE_USER ? b->user_limit : b->item_limit;
 }
 
-static void add_text(ct_batcher *b, ct_side side, const ct_token_lists *texts, int64_t text, ct_token_pack *pack) {
+/* True: the text is not empty, and read. */
+static bool add_text(ct_batcher *b, ct_side side, const ct_token_lists *texts, int64_t text, ct_token_pack *pack) {
     const int32_t limit = ct_batcher_text_limit(b, side);
-    if (limit == 0) return;
+    if (limit == 0) return false;
     const int32_t specials = specials_of(side == CT_SIDE_USER ? &b->config->model.user : &b->config->model.item);
     int64_t n = texts->begin[text + 1] - texts->begin[text];
     if (n > limit) n = limit;
     if (n > 0) memcpy(pack_end(pack, specials), texts->ids + texts->begin[text], (size_t)n * sizeof(int32_t));
     pack_row(b, pack, specials, (int32_t)n);
+    return n > 0;
 }
 
 ct_status ct_batcher_texts(ct_batcher *b, ct_side side, const ct_token_lists *texts, const int64_t *rows, int32_t n,
@@ -394,7 +422,7 @@ ct_status ct_batcher_texts(ct_batcher *b, ct_side side, const ct_token_lists *te
     }
     batch->n_pairs = 0;
     if (side == CT_SIDE_USER) users_clear(users);
-    else items_clear(items);
+    else items_clear(b, items);
     for (int32_t i = 0; i < n; i++) {
         if (side == CT_SIDE_USER) {
             users->platform[users->n_rows++] = platform;
@@ -404,10 +432,12 @@ ct_status ct_batcher_texts(ct_batcher *b, ct_side side, const ct_token_lists *te
         } else {
             items->item[items->n_rows] = -1;
             items->platform[items->n_rows++] = platform;
-            add_text(b, side, texts, rows[i], &items->text);
+            const bool has_text = add_text(b, side, texts, rows[i], &items->text);
             bag_row(&items->entity);
+            ct__pictures_add(items, b->data, &b->config->model.image, has_text, false, NULL);
         }
     }
+    if (side == CT_SIDE_ITEM) ct__pictures_close(items);
     pack_close(b, side == CT_SIDE_USER ? &users->text : &items->text);
     return CT_OK;
 }

@@ -66,6 +66,8 @@ static const struct {
     [CT__SECTION_INTER_WEIGHT] = {4, INTERS},
     [CT__SECTION_REVIEW_TOKENS] = {4, ANY},
     [CT__SECTION_REVIEW_TOKENS_BEGIN] = {8, INTERS_1},
+    [CT__SECTION_PICTURES] = {1, ANY},
+    [CT__SECTION_ITEM_PICTURE] = {4, ANY},
     [CT__SECTION_VOCAB] = {1, ANY},
     [CT__SECTION_SETTINGS] = {1, ANY},
     [CT__SECTION_INPUTS] = {1, ANY},
@@ -178,12 +180,33 @@ static void check_weights(check *c) {
         }
 }
 
+static int64_t picture_bytes(const ct__cache_header *h) {
+    return h->picture_size * h->picture_size * 3;
+}
+
+/* Whole pictures, and rows of them (or -1) for all items; or nothing at all. */
+static void check_pictures(check *c) {
+    const ct__cache_header *h = c->store->header;
+    const int64_t bytes = (int64_t)h->sections[CT__SECTION_PICTURES].size;
+    const int64_t rows = count_of(c, CT__SECTION_ITEM_PICTURE);
+    if (h->picture_size == 0) {
+        if (bytes != 0 || rows != 0) fail(c, CT__SECTION_PICTURES);
+        return;
+    }
+    if (bytes % picture_bytes(h) != 0) fail(c, CT__SECTION_PICTURES);
+    if (rows != h->n_items) fail(c, CT__SECTION_ITEM_PICTURE);
+    const int32_t *picture = ct__cache_section(c->store, CT__SECTION_ITEM_PICTURE);
+    for (int64_t i = 0; i < rows && c->bad < 0; i++)
+        if (picture[i] < -1 || picture[i] >= bytes / picture_bytes(h)) fail(c, CT__SECTION_ITEM_PICTURE);
+}
+
 static bool counts_fit(const ct__cache_header *h) {
     const int64_t counts[] = {h->n_platforms, h->n_users, h->n_items, h->n_persons, h->n_entities};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         if (counts[i] < 1 || counts[i] > INT32_MAX) return false;
     return h->n_interactions >= 0 && h->n_interactions <= UINT32_MAX && h->n_persons <= h->n_users &&
-           h->n_entities <= h->n_items && h->lowercase <= 1;
+           h->n_entities <= h->n_items && h->lowercase <= 1 && h->picture_size >= 0 &&
+           h->picture_size <= 4096;
 }
 
 static void check_content(check *c, int64_t vocab_size) {
@@ -207,6 +230,7 @@ static void check_content(check *c, int64_t vocab_size) {
     check_offsets(c, CT__SECTION_INTER_BEGIN, h->n_interactions, 0);
     check_range(c, CT__SECTION_INTER_ITEM, h->n_items);
     if (c->verify) check_weights(c);
+    check_pictures(c);
     check_text(c, CT__SECTION_SETTINGS);
     check_text(c, CT__SECTION_INPUTS);
     if (count_of(c, CT__SECTION_BAD_ROWS) > 0) check_text(c, CT__SECTION_BAD_ROWS);
@@ -252,6 +276,12 @@ static void set_arrays(ct_dataset *d, struct ct_dataset_store *s) {
     d->inter_time = ct__cache_section(s, CT__SECTION_INTER_TIME);
     d->inter_weight = ct__cache_section(s, CT__SECTION_INTER_WEIGHT);
     d->review_tokens = tokens_of(s, CT__SECTION_REVIEW_TOKENS);
+    d->picture_size = (int32_t)h->picture_size;
+    if (d->picture_size > 0) {
+        d->n_pictures = (int64_t)h->sections[CT__SECTION_PICTURES].size / picture_bytes(h);
+        d->pictures = ct__cache_section(s, CT__SECTION_PICTURES);
+        d->item_picture = ct__cache_section(s, CT__SECTION_ITEM_PICTURE);
+    }
     s->user_by_id = ct__cache_section(s, CT__SECTION_USER_BY_ID);
     s->item_by_id = ct__cache_section(s, CT__SECTION_ITEM_BY_ID);
     d->valid_time = h->valid_time;

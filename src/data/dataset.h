@@ -42,6 +42,11 @@ typedef struct ct_dataset {
     const int64_t *person_begin;        /* [n_persons + 1]: the users of a person ... */
     const int32_t *person_user;         /* [n_users]: ... ascending */
 
+    int32_t picture_size;               /* P; 0: pictures were not read */
+    int64_t n_pictures;
+    const uint8_t *pictures;            /* [n_pictures, P, P, 3] RGB */
+    const int32_t *item_picture;        /* [n_items]: row of pictures, -1: missing or broken */
+
     ct_token_lists profile_tokens;      /* [n_users] */
     ct_token_lists title_tokens;        /* [n_items], at most data.max_title_tokens each */
     ct_token_lists item_tokens;         /* [n_items]: title, category, text; at most data.max_item_tokens each */
@@ -67,7 +72,8 @@ typedef struct ct_prepare_platform {
     int64_t unknown_users, unknown_items;          /* interactions that name an id the files lack (bad rows too) */
     int64_t below_rating, dropped_events, below_k_core, repeated; /* left out, by reason */
     int64_t linked_users, linked_items;            /* with a counterpart on another platform */
-    int64_t without_text, without_image;           /* items */
+    int64_t without_text, without_image;           /* items; without_image counts broken_images too */
+    int64_t broken_images;                         /* named, but not there or not decodable */
 } ct_prepare_platform;
 
 typedef struct ct_prepare_report {

@@ -11,7 +11,7 @@
 
 #define CT__CACHE_FILE "dataset.bin"
 #define CT__CACHE_VOCAB_FILE "vocab.txt"
-enum { CT__CACHE_VERSION = 1, CT__CACHE_ALIGN = 64 };
+enum { CT__CACHE_VERSION = 2, CT__CACHE_ALIGN = 64 };
 
 /* In the order of the file. Those from CT__SECTION_SETTINGS on say how the cache was made and are no content.
  */
@@ -54,6 +54,8 @@ typedef enum ct__section {
     CT__SECTION_INTER_WEIGHT,
     CT__SECTION_REVIEW_TOKENS,
     CT__SECTION_REVIEW_TOKENS_BEGIN,
+    CT__SECTION_PICTURES,     /* [pictures, P, P, 3] bytes; empty when none are read */
+    CT__SECTION_ITEM_PICTURE, /* row of each item's picture, -1: none; empty when none are read */
     CT__SECTION_VOCAB,    /* the bytes of vocab.txt, so that one rename makes the whole cache appear */
     CT__SECTION_SETTINGS, /* ct__fingerprint_settings */
     CT__SECTION_INPUTS,   /* ct__fingerprint_inputs */
@@ -76,6 +78,7 @@ typedef struct ct__cache_header {
     uint64_t settings_hash; /* XXH3-64 of the settings */
     int64_t n_platforms, n_users, n_items, n_interactions, n_persons, n_entities;
     int64_t valid_time, test_time;
+    int64_t picture_size; /* P, 0: none are read */
     uint32_t lowercase, n_sections;
     ct__section_entry sections[CT__N_SECTIONS];
 } ct__cache_header;

@@ -95,6 +95,7 @@ static void put_data(lines *l, const ct_config_data *d) {
     put_int(l, "data.max_item_tokens", d->max_item_tokens);
     put_int(l, "data.max_title_tokens", d->max_title_tokens);
     put_int(l, "data.max_review_tokens", d->max_review_tokens);
+    put_int(l, "data.picture_size", d->picture_size);
 }
 
 static void put_split(lines *l, const ct_config_eval *e) {

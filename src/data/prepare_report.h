@@ -4,7 +4,7 @@
 
 #include "data/dataset.h"
 
-enum { CT__REPORT_COUNTS = 15 };
+enum { CT__REPORT_COUNTS = 16 };
 
 /* The counts of a platform, CT__REPORT_COUNTS of them, in the order of the struct. */
 int64_t *ct__report_counts(ct_prepare_platform *platform);

@@ -21,6 +21,7 @@ typedef struct ct__inputs {
 
 typedef struct ct__raw_item {
     int64_t title, text, category, image; /* in ct__texts */
+    int32_t file;                         /* of the platform's item files: pictures lie beside it */
 } ct__raw_item;
 
 typedef struct ct__raw_user {
@@ -42,6 +43,7 @@ typedef struct ct__raw_platform {
     ct_strmap *user_ids, *item_ids; /* external id to the number within the platform, in order */
     int64_t user_begin, item_begin; /* raw number of the first */
     int64_t timed, untimed;         /* interactions with and without a time */
+    int32_t item_file;              /* the item file being read */
     int n_bad_shown;
     ct_prepare_platform *counts; /* in the report */
 } ct__raw_platform;
@@ -105,6 +107,10 @@ ct_status ct__prepare_split(ct__prepare *p, ct_error *err);
 
 /* vocabulary.c: the bytes of vocab.txt, learnt or read. */
 ct_status ct__prepare_vocabulary(ct__prepare *p, ct_error *err);
+
+/* prepare_pictures.c: decodes the kept items' pictures into the two sections of the cache; counts broken ones. */
+struct ct__cache_out;
+ct_status ct__prepare_pictures(ct__prepare *p, struct ct__cache_out *out, ct_error *err);
 
 /* prepare_write.c: vocab.txt and dataset.bin; fills in what the report says of the result. */
 ct_status ct__prepare_write(ct__prepare *p, const char *path, const ct_str *settings, const ct_str *inputs,

@@ -237,6 +237,7 @@ static void fill_header(writer *w, const ct_str *settings) {
     h->valid_time = p->valid_time;
     h->test_time = p->test_time;
     h->lowercase = p->config->data.lowercase;
+    h->picture_size = p->config->data.picture_size;
     h->settings_hash = ct_hash(ct_str_text(settings), settings->length);
 }
 
@@ -268,6 +269,7 @@ ct_status ct__prepare_write(ct__prepare *p, const char *path, const ct_str *sett
     count_missing(p);
     CT_TRY(write_catalogue(&w, err), st, done);
     CT_TRY(write_interactions(&w, err), st, done);
+    CT_TRY(ct__prepare_pictures(p, w.out, err), st, done);
     CT_TRY(ct__cache_out_section(w.out, CT__SECTION_VOCAB, p->vocab_bytes, p->n_vocab_bytes, err), st, done);
     CT_TRY(write_origin(&w, settings, inputs, err), st, done);
     fill_header(&w, settings);

@@ -65,7 +65,8 @@ static ct_status read_platform(ct__prepare *p, ct__raw_platform *platform, ct_er
     platform->item_begin = p->n_raw_items;
     CT_CHECK(ct_strmap_create(&platform->user_ids, err));
     CT_CHECK(ct_strmap_create(&platform->item_ids, err));
-    CT_CHECK(read_files(p, platform, &platform->items, ct__read_items, err));
+    for (platform->item_file = 0; (size_t)platform->item_file < platform->items.n; platform->item_file++)
+        CT_CHECK(ct__read_items(p, platform, platform->items.v[platform->item_file].path, err));
     CT_CHECK(read_files(p, platform, &platform->users, ct__read_users, err));
     CT_CHECK(read_files(p, platform, &platform->interactions, ct__read_interactions, err));
     return check_times(p, platform, first, err);

@@ -52,6 +52,7 @@ static ct_status take_item(ct__prepare *p, ct__rows *rows, ct__column *columns, 
     CT_CHECK(take_text(p, rows, &columns[ITEM_TEXT], &item->text, err));
     CT_CHECK(take_text(p, rows, &columns[ITEM_CATEGORY], &item->category, err));
     CT_CHECK(take_text(p, rows, &columns[ITEM_IMAGE], &item->image, err));
+    item->file = rows->platform->item_file;
     CT_CHECK(take_key(&p->entities, rows, &columns[ITEM_ENTITY], p->n_raw_items, err));
     p->n_raw_items++;
     return CT_OK;

@@ -30,6 +30,10 @@ ct_tensor ct_device_f32(const ct_device_batch *b, const float *host, int64_t n) 
     return host ? ct_f32(at(b, host), n, 1) : (ct_tensor){0};
 }
 
+ct_tensor ct_device_u8(const ct_device_batch *b, const uint8_t *host, int64_t n, int64_t cols) {
+    return host ? ct_matrix(at(b, host), CT_DTYPE_U8, n, cols) : (ct_tensor){0};
+}
+
 ct_lookup_grad ct_device_segments(const ct_device_batch *b, const ct_segments *s, int64_t n_entries) {
     return (ct_lookup_grad){.rows = ct_device_i32(b, s->rows, s->n_unique),
                             .seg_begin = ct_device_i32(b, s->seg_begin, s->n_unique + 1),

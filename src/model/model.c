@@ -45,6 +45,7 @@ static void apply_groups(ct_model *m) {
         ct_segment *s = &m->params.segments[i];
         apply_group(train, s->name, train->lr, train->weight_decay, &s->lr_scale, &s->decay, &s->frozen);
         if (!s->decays) s->decay = 0.0f;
+        if (s->state) s->frozen = true;
     }
     for (int32_t i = 0; i < m->params.n_tables; i++) {
         ct_id_table *t = &m->params.tables[i];
@@ -73,6 +74,8 @@ static ct_status fill_params(ct_model *m, ct_error *err) {
         CT_CHECK(ct_weights_load_bert(&m->towers.user.encoder, &m->params, c->model.user.weights, err));
     if (c->model.item.kind == CT_ENCODER_TRANSFORMER && c->model.item.weights)
         CT_CHECK(ct_weights_load_bert(&m->towers.item.encoder, &m->params, c->model.item.weights, err));
+    if (c->model.image.kind != CT_IMAGE_NONE && c->model.image.weights)
+        CT_CHECK(ct_resnet_load(&m->params, c->model.image.weights, err));
     return CT_OK;
 }
 

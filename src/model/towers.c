@@ -54,7 +54,9 @@ ct_status ct_towers_create(ct_towers *w, const ct_config *config, const ct_model
     CT_CHECK(add_projection(&w->user, "user", config, sizes, params, err));
     CT_CHECK(ct_text_encoder_create(&w->item.encoder, "item.encoder", &m->item, params, sizes->vocab,
                                     config->data.max_item_tokens, err));
-    w->item.text_width = ct_text_encoder_width(&m->item);
+    w->fuses = m->image.kind != CT_IMAGE_NONE;
+    if (w->fuses) CT_CHECK(ct_fusion_create(&w->fusion, m, &w->item.encoder, params, err));
+    w->item.text_width = w->fuses ? m->dim : ct_text_encoder_width(&m->item);
     w->item.width = w->item.text_width + m->id_items;
     CT_CHECK(add_projection(&w->item, "item", config, sizes, params, err));
     return add_tables(w, sizes, params, train_caps, err);
@@ -63,6 +65,7 @@ ct_status ct_towers_create(ct_towers *w, const ct_config *config, const ct_model
 void ct_towers_free(ct_towers *w) {
     ct_text_encoder_free(&w->user.encoder);
     ct_text_encoder_free(&w->item.encoder);
+    ct_fusion_free(&w->fusion);
 }
 
 /* A bag of id vectors into columns [from, from + width) of the projection's input; returns from + width. */
@@ -103,7 +106,11 @@ ct_var ct_towers_item(const ct_towers *w, ct_tape *t, const ct_device_batch *b) 
     const ct_item_side *side = &host->items;
     const ct_var input = ct_tape_new(t, side->n_rows, w->item.width, true);
     const int64_t from = w->item.text_width;
-    if (from > 0) ct_text_encoder_forward(&w->item.encoder, t, ct_tape_columns(t, input, 0, from), b, &side->text);
+    if (w->fuses) {
+        ct_fusion_forward(&w->fusion, t, ct_tape_columns(t, input, 0, from), b);
+    } else if (from > 0) {
+        ct_text_encoder_forward(&w->item.encoder, t, ct_tape_columns(t, input, 0, from), b, &side->text);
+    }
     bag_columns(t, input, from, w->entity_table, b, &side->entity, &host->entity_seg);
     return project(&w->item, w->config, t, input, b, side->platform, &side->by_platform, side->n_rows);
 }

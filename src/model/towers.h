@@ -3,19 +3,22 @@
 #define CT_MODEL_TOWERS_H
 
 #include "model/encoders.h"
+#include "model/fusion.h"
 #include "model/model.h"
 
 /* One tower's parameters. Id blocks that the config leaves out have width 0. */
 typedef struct ct_tower {
     ct_text_encoder encoder;
     ct_param projection_weight, projection_bias, platform;
-    int64_t text_width; /* columns of the encoder, 0: none */
+    int64_t text_width; /* columns of the content (text, or text and image fused), 0: none */
     int64_t width; /* columns of the projection's input */
 } ct_tower;
 
 typedef struct ct_towers {
     const ct_config *config;
     ct_tower user, item;
+    ct_fusion fusion; /* of the item, where it has an image encoder */
+    bool fuses;
     int32_t person_table, entity_table; /* -1: none */
 } ct_towers;
 

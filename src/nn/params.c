@@ -34,6 +34,13 @@ ct_status ct_params_add(ct_params *params, ct_param *out, const char *name, int6
     return CT_OK;
 }
 
+ct_status ct_params_add_state(ct_params *params, ct_param *out, const char *name, int64_t cols, ct_init init,
+                              ct_error *err) {
+    CT_CHECK(ct_params_add(params, out, name, 1, cols, init, 0.0f, false, err));
+    params->segments[*out].state = params->segments[*out].frozen = true;
+    return CT_OK;
+}
+
 ct_status ct_params_add_table(ct_params *params, int32_t *out, const char *name, int64_t rows, int64_t cols,
                               float scale, int64_t max_unique, ct_error *err) {
     *out = -1;

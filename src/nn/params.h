@@ -28,6 +28,7 @@ typedef struct ct_segment {
     float scale;
     bool decays;       /* weight decay applies: matrices and tables; not biases, norms, scalars */
     bool frozen;
+    bool state;        /* running statistics: written by the forward pass, never by the optimizer */
     float lr_scale;    /* group's learning rate / train.lr */
     float decay;
 } ct_segment;
@@ -64,6 +65,9 @@ void ct_params_begin(ct_params *params, ct_device *device, bool training);
 /* Adds a segment; the name must be new and fit. */
 ct_status ct_params_add(ct_params *params, ct_param *out, const char *name, int64_t rows, int64_t cols, ct_init init,
                         float scale, bool decays, ct_error *err);
+/* A segment of state [1, cols]: frozen for good. */
+ct_status ct_params_add_state(ct_params *params, ct_param *out, const char *name, int64_t cols, ct_init init,
+                              ct_error *err);
 ct_status ct_params_add_table(ct_params *params, int32_t *out, const char *name, int64_t rows, int64_t cols,
                               float scale, int64_t max_unique, ct_error *err);
 /* Allocates on the device and fills with initial values: each segment and table row from (seed, its name) alone. */

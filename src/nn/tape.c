@@ -10,6 +10,7 @@ typedef struct variable {
     ct_tensor grad;   /* data NULL until somebody writes it */
     ct_var whole;     /* CT_VAR_NEW, or the variable whose columns this is */
     int64_t from;     /* first column in whole */
+    bool reshaped;    /* the same elements as whole in another shape, instead of columns of it */
     bool needs_grad;
 } variable;
 
@@ -153,6 +154,22 @@ ct_var ct_tape_columns(ct_tape *t, ct_var whole, int64_t from, int64_t cols) {
     return out;
 }
 
+ct_var ct_tape_reshape(ct_tape *t, ct_var whole, int64_t rows, int64_t cols) {
+    if (ct_tape_failed(t)) return CT_VAR_NEW;
+    ct_error err = CT_ERROR_INIT;
+    const variable *w = &t->vars[whole];
+    ct_var out = CT_VAR_NEW;
+    ct_status st = CT_OK;
+    if (w->whole != CT_VAR_NEW || w->value.ld != w->value.cols || w->value.rows * w->value.cols != rows * cols)
+        st = ct_fail(&err, CT_ERR_INTERNAL, "tape: [%lld, %lld] cannot be seen as [%lld, %lld]",
+                     (long long)w->value.rows, (long long)w->value.cols, (long long)rows, (long long)cols);
+    const variable v = {.value = ct_f32(w->value.data, rows, cols), .whole = whole, .reshaped = true,
+                        .needs_grad = w->needs_grad};
+    if (st == CT_OK) st = add_variable(t, v, &out, &err);
+    if (st != CT_OK) ct_tape_fail(t, st, &err);
+    return out;
+}
+
 ct_tensor ct_tape_value(const ct_tape *t, ct_var v) { return v == CT_VAR_NEW ? (ct_tensor){0} : t->vars[v].value; }
 
 ct_device *ct_tape_device(const ct_tape *t) { return t->device; }
@@ -196,6 +213,7 @@ ct_tensor ct_tape_grad(const ct_tape *t, ct_var v) {
     const variable *var = &t->vars[v];
     if (var->whole == CT_VAR_NEW) return var->grad;
     const ct_tensor grad = t->vars[var->whole].grad;
+    if (grad.data && var->reshaped) return ct_f32(grad.data, var->value.rows, var->value.cols);
     return grad.data ? ct_columns(grad, var->from, var->value.cols) : grad;
 }
 
@@ -204,6 +222,11 @@ ct_status ct_tape_grad_into(ct_tape *t, ct_var v, ct_tensor *grad, float *beta, 
     *beta = 0.0f;
     if (!ct_tape_needs_grad(t, v)) return CT_OK;
     variable *var = &t->vars[v];
+    if (var->reshaped) {
+        CT_CHECK(ct_tape_grad_into(t, var->whole, grad, beta, err));
+        *grad = ct_f32(grad->data, var->value.rows, var->value.cols);
+        return CT_OK;
+    }
     if (var->whole != CT_VAR_NEW)
         return ct_fail(err, CT_ERR_INTERNAL, "tape: a column block is read on its own; read the whole");
     if (var->grad.data) {

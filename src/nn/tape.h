@@ -41,6 +41,8 @@ ct_var ct_tape_new(ct_tape *tape, int64_t rows, int64_t cols, bool needs_grad);
 /* A column block of `whole` as the destination of a layer: what makes a concatenation without a copy. It is written by
  * one layer and read only as part of the whole. */
 ct_var ct_tape_columns(ct_tape *tape, ct_var whole, int64_t from, int64_t cols);
+/* The same values as rows x cols (as many elements), gradient included; for variables whose rows touch (ld == cols). */
+ct_var ct_tape_reshape(ct_tape *tape, ct_var v, int64_t rows, int64_t cols);
 ct_tensor ct_tape_value(const ct_tape *tape, ct_var v); /* data NULL for CT_VAR_NEW */
 
 /* Plays the backward steps from the last to the first. The seed gradient is written by the loss's own step. */

@@ -46,8 +46,9 @@ static ct_status put_platform(ct_str *out, const ct_prepare_platform *p, ct_erro
     for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
         if (left_out[i].n) CT_CHECK(ct_str_printf(out, err, "    %" PRId64 " %s\n", left_out[i].n, left_out[i].what));
     if (p->without_text || p->without_image)
-        CT_CHECK(ct_str_printf(out, err, "    %" PRId64 " items without text, %" PRId64 " without a picture\n",
-                               p->without_text, p->without_image));
+        CT_CHECK(ct_str_printf(out, err, "    %" PRId64 " items without text, %" PRId64 " without a picture (%" PRId64
+                               " of them named one that is not there or cannot be decoded)\n",
+                               p->without_text, p->without_image, p->broken_images));
     return CT_OK;
 }
 
@@ -117,6 +118,11 @@ static ct_status write_json(const ct_session *s, const char *stage, const ct_eva
     return st;
 }
 
+static const uint8_t *picture_of(const ct_dataset *data, int32_t item) {
+    const int64_t bytes = (int64_t)data->picture_size * data->picture_size * 3, row = data->item_picture[item];
+    return row < 0 ? NULL : data->pictures + row * bytes;
+}
+
 static ct_status write_page(const ct_session *s, const char *weights, const char *stage, const ct_eval_report *report,
                             ct_error *err) {
     char *metrics = NULL, *path = NULL;
@@ -126,7 +132,9 @@ static ct_status write_page(const ct_session *s, const char *weights, const char
                              .step = s->step,
                              .n_parameters = ct_params_count(ct_model_params(s->model)),
                              .device = ct_device_get_info(s->device),
-                             .metrics = metrics};
+                             .metrics = metrics,
+                             .picture = s->data->picture_size > 0 ? picture_of : NULL,
+                             .picture_size = s->data->picture_size};
     if (st == CT_OK) st = ct_eval_report_html(report, s->data, &s->split, s->config, &run, &page, err);
     if (st == CT_OK) st = write_report(s->config, stage, "html", &page, &path, err);
     if (st == CT_OK) ct_observe(s->observer, CT_MESSAGE_INFO, "report as a page: %s", path);

@@ -33,6 +33,9 @@ static void defaults_are_those_of_the_header(void **state) {
     assert_true(c->data.lowercase);
     assert_string_equal(c->data.user_text, "{profile} [SEP] {titles:10} [SEP] {reviews:3}");
     assert_int_equal(c->model.dim, 64);
+    assert_int_equal(c->model.image.kind, CT_IMAGE_NONE);
+    assert_int_equal(c->model.fusion, CT_FUSION_GATED);
+    assert_int_equal(c->data.picture_size, 0);
     assert_int_equal(c->model.user.kind, CT_ENCODER_TRANSFORMER);
     assert_int_equal(c->model.user.layers, 2);
     assert_int_equal(c->model.item.kind, CT_ENCODER_CNN);
@@ -95,7 +98,8 @@ static const char full[] =
     "  dim: 128\n"
     "  similarity: dot\n"
     "  user: {encoder: bert, layers: 3, hidden: 96, heads: 3, ffn: 100, pool: cls, dropout: 0}\n"
-    "  item: {text: transformer, hidden: 32, heads: 1}\n"
+    "  item: {text: transformer, hidden: 32, heads: 1, image: resnet18, image_size: 96, batch_norm: local,\n"
+    "    augment: {crop: 0.5, flip: false, colour: 0}, fusion: cross_attention, modality_dropout: 0.2}\n"
     "  ids: {users: 16, items: 8, history: 20, dropout: 0.25}\n"
     "  platform_embedding: false\n"
     "loss: {temperature: 0.05, negatives: platform, logq: classic}\n"
@@ -140,6 +144,14 @@ static void every_key_reaches_its_field(void **state) {
     assert_int_equal(c->model.user.kind, CT_ENCODER_TRANSFORMER);
     assert_int_equal(c->model.user.pool, CT_POOL_KIND_CLS);
     assert_int_equal(c->model.item.kind, CT_ENCODER_TRANSFORMER);
+    assert_int_equal(c->model.image.kind, CT_IMAGE_RESNET18);
+    assert_int_equal(c->model.image.size, 96);
+    assert_int_equal(c->data.picture_size, 96); /* as the encoder wants them */
+    assert_int_equal(c->model.image.batch_norm, CT_BATCH_NORM_LOCAL);
+    assert_true(c->model.image.crop == 0.5 && !c->model.image.flip && c->model.image.colour == 0);
+    assert_null(c->model.image.weights);
+    assert_int_equal(c->model.fusion, CT_FUSION_CROSS_ATTENTION);
+    assert_true(c->model.modality_dropout == 0.2);
     assert_int_equal(c->model.id_history, 20);
     assert_true(c->model.id_dropout == 0.25);
     assert_true(c->loss.temperature == 0.05 && c->loss.temperature_learn);

@@ -266,7 +266,7 @@ static void check_list(const ct_batch *b, const void *list, int64_t n) {
 
 static void caps_fill_the_whole_block(void **state) {
     (void)state;
-    const ct_batch_caps caps = {7, 5, 11, 9, 3, 64, 3, 20, true};
+    const ct_batch_caps caps = {7, 5, 11, 9, 3, 64, 3, 20, true, 0, false, 0};
     ct_batch b;
     assert_int_equal(ct_batch_create(&b, &caps, NULL), CT_OK);
     memset(b.block, 0x5A, b.block_bytes);
@@ -291,7 +291,7 @@ static void caps_fill_the_whole_block(void **state) {
     assert_null(b.block);
     ct_batch_free(NULL);
 
-    const ct_batch_caps nothing = {0, 0, 0, 0, 0, 1, 0, 0, true};
+    const ct_batch_caps nothing = {0, 0, 0, 0, 0, 1, 0, 0, true, 0, false, 0};
     assert_int_equal(ct_batch_create(&b, &nothing, NULL), CT_OK);
     ct_batch_fill_caps(&b, &nothing);
     assert_int_equal(b.mask_begin[0], 0);
@@ -305,12 +305,12 @@ static void impossible_caps_are_refused(void **state) {
         ct_status status;
         const char *message;
     } cases[] = {
-        {{-1, 5, 11, 9, 3, 64, 3, 20, true}, CT_ERR_ARGUMENT, "caps of -1 pairs"},
-        {{7, 5, 11, 9, 3, 0, 3, 20, true}, CT_ERR_ARGUMENT, "bucket 0"},
-        {{1 << 20, 5, 1 << 12, 9, 3, 64, 3, 20, true}, CT_ERR_CONFIG, "data.max_user_tokens"},
-        {{7, 1 << 20, 11, 1 << 12, 3, 64, 3, 20, true}, CT_ERR_CONFIG, "data.max_item_tokens"},
-        {{1 << 20, 5, 1, 9, 1 << 12, 64, 3, 20, true}, CT_ERR_CONFIG, "model.id_history"},
-        {{7, 5, 11, 9, 3, 64, 3, INT64_C(1) << 31, true}, CT_ERR_CONFIG, "known positives"},
+        {{-1, 5, 11, 9, 3, 64, 3, 20, true, 0, false, 0}, CT_ERR_ARGUMENT, "caps of -1 pairs"},
+        {{7, 5, 11, 9, 3, 0, 3, 20, true, 0, false, 0}, CT_ERR_ARGUMENT, "bucket 0"},
+        {{1 << 20, 5, 1 << 12, 9, 3, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "data.max_user_tokens"},
+        {{7, 1 << 20, 11, 1 << 12, 3, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "data.max_item_tokens"},
+        {{1 << 20, 5, 1, 9, 1 << 12, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "model.id_history"},
+        {{7, 5, 11, 9, 3, 64, 3, INT64_C(1) << 31, true, 0, false, 0}, CT_ERR_CONFIG, "known positives"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ct_batch b;

@@ -53,6 +53,15 @@ ct_config test_config_two_transformers(void) {
     return c;
 }
 
+ct_config test_config_pictures(ct_fusion_kind fusion, bool with_text) {
+    ct_config c = test_config_text_cnn();
+    c.model.image = (ct_config_image){
+        .kind = CT_IMAGE_RESNET_SMALL, .size = 16, .batch_norm = CT_BATCH_NORM_LOCAL, .crop = 0.6, .flip = true};
+    c.model.fusion = fusion;
+    if (!with_text) c.model.item = (ct_config_encoder){.kind = CT_ENCODER_NONE};
+    return c;
+}
+
 ct_model_sizes test_sizes(void) {
     return (ct_model_sizes){
         .vocab = TEST_VOCAB, .n_platforms = TEST_PLATFORMS, .n_persons = TEST_PERSONS, .n_entities = TEST_ENTITIES};
@@ -66,8 +75,11 @@ ct_model_caps test_caps(const ct_config *config) {
                                   .item_tokens = m->item.kind == CT_ENCODER_NONE ? 0 : TEST_ITEM_TOKENS,
                                   .history = (int32_t)m->id_history,
                                   .bucket = (int32_t)config->data.bucket,
-                                  .n_platforms = TEST_PLATFORMS};
+                                  .n_platforms = TEST_PLATFORMS,
+                                  .picture_size = m->image.kind == CT_IMAGE_NONE ? 0 : TEST_PICTURE,
+                                  .n_modalities = m->item.kind == CT_ENCODER_NONE ? 1 : 2};
     ct_model_caps caps = {encode, encode};
+    caps.train.augment = encode.picture_size > 0;
     caps.train.mask_entries = TEST_PAIRS * TEST_ITEMS;
     caps.train.training = true;
     return caps;
@@ -244,6 +256,40 @@ static void draw_pairs(ct_rng *rng, drawn *d, int32_t n_pairs, int32_t n_items) 
     }
 }
 
+/* Pictures of noise for three items of four, some texts hidden; one item has neither. */
+static void draw_pictures(ct_rng *rng, ct_batch *b) {
+    ct_item_side *s = &b->items;
+    const int32_t m = s->n_modalities = s->text.n_rows > 0 ? 2 : 1, bytes = TEST_PICTURE * TEST_PICTURE * 3;
+    s->picture_size = TEST_PICTURE;
+    s->n_pictures = 0;
+    s->picture_begin[0] = s->picture_ids[0] = s->modality_begin[0] = 0;
+    for (int32_t r = 0; r < s->n_rows; r++) {
+        const bool image = r % 4 != 1;
+        if (m == 2) s->present[2 * r] = r % 5 != 1 && s->text.offsets[r + 1] > s->text.offsets[r];
+        s->present[m * r + m - 1] = image;
+        if (image) {
+            uint8_t *pixels = s->pixels + (size_t)s->n_pictures * (size_t)bytes;
+            const int32_t tint = below(rng, 128);
+            for (int32_t i = 0; i < bytes; i++)
+                pixels[i] = (uint8_t)(i % 3 == r % 3 ? tint + below(rng, 128) : below(rng, 256));
+            if (s->crop) {
+                const float crop[] = {1.5f, 2.0f, 15.0f + (float)(r % 3), 16.0f};
+                memcpy(s->crop + 4 * s->n_pictures, crop, sizeof crop);
+                s->flip[s->n_pictures] = r % 2;
+                for (int k = 0; k < 3; k++) s->colour[3 * s->n_pictures + k] = 0.9f + 0.05f * (float)k;
+            }
+            s->picture_row[s->n_pictures++] = r;
+            s->picture_ids[s->n_pictures] = s->n_pictures;
+        }
+        s->picture_begin[r + 1] = s->n_pictures;
+        s->modality_begin[r + 1] = m * (r + 1);
+        for (int32_t k = 0; k < m; k++) s->kind[m * r + k] = k;
+    }
+    for (int32_t k = 0; s->kind_begin && k <= m; k++) s->kind_begin[k] = k * s->n_rows;
+    for (int32_t k = 0; s->kind_begin && k < m; k++)
+        for (int32_t r = 0; r < s->n_rows; r++) s->kind_row[k * s->n_rows + r] = m * r + k;
+}
+
 static ct_batch random_batch(const ct_config *config, const ct_batch_caps *caps, uint32_t stream, int32_t n_pairs,
                              int32_t n_items) {
     drawn d = {0};
@@ -268,6 +314,7 @@ static ct_batch random_batch(const ct_config *config, const ct_batch_caps *caps,
     if (config->model.id_history) p.history = (test_rows){d.offsets[3], d.ids[3]};
     if (config->model.id_items) p.entity = (test_rows){d.offsets[4], d.ids[4]};
     test_batch_fill(&b, &p, 0);
+    if (caps->picture_size > 0) draw_pictures(&rng, &b);
     return b;
 }
 

@@ -19,7 +19,8 @@ enum {
     TEST_HISTORY = 4,
     TEST_PAIRS = 12,
     TEST_ITEMS = 12,
-    TEST_BUCKET = 8
+    TEST_BUCKET = 8,
+    TEST_PICTURE = 20 /* side of a stored picture */
 };
 
 /* Ids of rows that follow one another: row n is ids[offsets[n]] to ids[offsets[n + 1]]. offsets NULL: no such input. */
@@ -38,6 +39,8 @@ typedef struct test_pairs {
 ct_config test_config_text_cnn(void);
 /* Transformers on both sides, the users' pooled by [CLS], dot product. */
 ct_config test_config_two_transformers(void);
+/* The first of the two with a small ResNet over 16 pixels, as one modality where the item's text is then taken away. */
+ct_config test_config_pictures(ct_fusion_kind fusion, bool with_text);
 ct_model_sizes test_sizes(void);
 /* Both kinds of pass at the sizes above; what the config lacks (a text, a history) has no room. */
 ct_model_caps test_caps(const ct_config *config);

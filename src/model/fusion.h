@@ -1,0 +1,33 @@
+/* The item's modalities: each encoder's row projected to the shared size, stand-ins for what is missing,
+ * fused. */
+#ifndef CT_MODEL_FUSION_H
+#define CT_MODEL_FUSION_H
+
+#include "model/encoders.h"
+#include "model/resnet.h"
+
+enum { CT_MODALITIES_MAX = 2 };
+
+/* Used when the item has an image encoder; without one a text's row goes to the tower's projection as it is.
+ */
+typedef struct ct_fusion {
+    const ct_config_model *config;
+    const ct_text_encoder *text; /* NULL: the item has no text encoder */
+    ct_resnet image;
+    int n_modalities;
+    ct_param text_weight, text_bias, image_weight, image_bias; /* to D columns each */
+    ct_param missing;                                          /* [M, D] */
+    ct_param mix_weight, mix_bias;                             /* concat: [D, M D]; gated: [M, M D] */
+    ct_param kind, qkv_weight, qkv_bias, out_weight, out_bias, norm_weight, norm_bias; /* cross attention */
+    int64_t heads;
+} ct_fusion;
+
+/* Registers everything behind "item.fusion." and "item.image."; text: the item's text encoder (its kind may
+ * be NONE). */
+ct_status ct_fusion_create(ct_fusion *f, const ct_config_model *config, const ct_text_encoder *text,
+                           ct_params *params, ct_error *err);
+void ct_fusion_free(ct_fusion *f);
+/* The fused rows [items.n_rows, D] into `into`. */
+void ct_fusion_forward(const ct_fusion *f, ct_tape *t, ct_var into, const ct_device_batch *batch);
+
+#endif

@@ -1,0 +1,48 @@
+/* Layers over image tensors and the fusion of modalities. An image variable is a variable of the tape whose
+ * rows are the pixels of all channel blocks, [N * ceil(C / cb) * H * W, cb], with its geometry beside it.
+ * Formulas: kernels/<op>.h. */
+#ifndef CT_NN_LAYERS_IMAGE_H
+#define CT_NN_LAYERS_IMAGE_H
+
+#include "nn/tape.h"
+
+typedef struct ct_image_var {
+    ct_var v;
+    int64_t n, c, h, w, cb;
+} ct_image_var;
+
+/* The variable's memory as an image tensor. */
+ct_image ct_nn_image(const ct_tape *t, ct_image_var x);
+
+/* u8 pictures [N, P*P*3] on the device to a normalised image [N, 3, size, size], NHWC. See
+ * kernels/image_normalize.h. */
+typedef struct ct_pictures {
+    ct_tensor pixels, crop, flip, colour; /* the last three may be absent */
+    int64_t source;
+} ct_pictures;
+ct_image_var ct_nn_image_normalize(ct_tape *t, const ct_pictures *pictures, int64_t size);
+
+/* Convolution to `out` channels in blocks of cb. */
+ct_image_var ct_nn_conv2d(ct_tape *t, ct_image_var x, ct_param weight, ct_conv2d_shape shape, int64_t out,
+                          int64_t cb);
+
+typedef struct ct_batch_norm_params {
+    ct_param weight, bias, running_mean, running_var;
+} ct_batch_norm_params;
+/* residual.v CT_VAR_NEW: none. batch_stats: see the op; running statistics move only when the tape trains. */
+ct_image_var ct_nn_batch_norm_act(ct_tape *t, ct_image_var x, ct_image_var residual,
+                                  const ct_batch_norm_params *params, bool batch_stats, bool relu);
+ct_image_var ct_nn_max_pool2d(ct_tape *t, ct_image_var x, int64_t kernel, int64_t stride, int64_t pad);
+ct_var ct_nn_global_pool(ct_tape *t, ct_var into, ct_image_var x);
+
+/* Row r of the result [begin.rows - 1, C] is row begin[r] of x, or zeros where begin[r] == begin[r + 1]: rows
+ * that only some have, in their places. ids: 0, 1, 2 ... up to x's rows; row_of [x's rows]: where each row
+ * went. */
+ct_var ct_nn_place_rows(ct_tape *t, ct_var into, ct_var x, ct_tensor begin, ct_tensor ids, ct_tensor row_of);
+
+/* x [N, M*D] with learned stand-ins for missing modalities; present i32 [N, M]. */
+ct_var ct_nn_fill_missing(ct_tape *t, ct_var into, ct_var x, ct_tensor present, ct_param missing);
+/* y [N, D] from z [N, M*D] and gate logits [N, M]. */
+ct_var ct_nn_gated_fusion(ct_tape *t, ct_var into, ct_var z, ct_var gate);
+
+#endif
