@@ -25,6 +25,19 @@ int ct__command_config(int argc, char **argv);
 /* The configuration that args name. On failure prints every mistake, one a line, and returns the exit code; else -1. */
 int ct__open_config(const ct__args *args, ct_config **config);
 
+/* What a verb does with an open configuration: run calls the library, then print (may be NULL) shows what came of it on
+ * standard output. ctx is the verb's own. at_once: signals end the program at once (ct__signals_end); otherwise they
+ * ask to stop (ct__signals_ask). */
+typedef struct ct__verb {
+    ct_status (*run)(const ct_config *config, const ct_observer *observer, void *ctx, ct_error *err);
+    void (*print)(const ct_config *config, void *ctx);
+    void *ctx;
+    bool at_once;
+} ct__verb;
+
+/* Opens the configuration that args name, runs the verb under the progress line, prints; returns the exit code. */
+int ct__run_verb(const ct__args *args, const ct__verb *verb);
+
 /* Prints "crosstower: MESSAGE" for a failed call and returns its exit code; CT_OK: nothing, CT__EXIT_DONE. */
 int ct__exit_code(ct_status status, const ct_error *err);
 

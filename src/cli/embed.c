@@ -3,34 +3,33 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/progress.h"
 
-static int run(const ct__args *args, const ct_embed_options *embed) {
-    ct__progress progress;
-    ct_config *config = NULL;
+typedef struct job {
+    ct_embed_options embed;
     ct_embed_result result;
-    ct_error err = CT_ERROR_INIT;
-    const int code = ct__open_config(args, &config);
-    if (code >= 0) return code;
-    ct__signals_ask();
-    const ct_observer observer = ct__progress_begin(&progress, args->quiet);
-    const ct_status st = ct_run_embed(config, embed, &observer, &result, &err);
-    ct__progress_end(&progress);
-    if (st == CT_OK) printf("%lld texts, %lld dimensions: %s\n", (long long)result.n, (long long)result.dim, embed->out);
-    ct_config_close(config);
-    return ct__exit_code(st, &err);
+} job;
+
+static ct_status run(const ct_config *config, const ct_observer *observer, void *ctx, ct_error *err) {
+    job *j = ctx;
+    return ct_run_embed(config, &j->embed, observer, &j->result, err);
+}
+
+static void print(const ct_config *config, void *ctx) {
+    const job *j = ctx;
+    (void)config;
+    printf("%lld texts, %lld dimensions: %s\n", (long long)j->result.n, (long long)j->result.dim, j->embed.out);
 }
 
 int ct__command_embed(int argc, char **argv) {
     static const char *const sides[] = {"user", "item", NULL};
     const char *side = "user";
-    ct_embed_options embed = {0};
+    job j = {0};
     const ct__option options[] = {
         {.name = "--texts",
          .value = "FILE",
          .help = "a table (csv, tsv, jsonl, gzip too) with columns id and text, or a text a line",
-         .text = &embed.texts},
-        {.name = "--out", .value = "DIR", .help = "folder to be written", .text = &embed.out},
+         .text = &j.embed.texts},
+        {.name = "--out", .value = "DIR", .help = "folder to be written", .text = &j.embed.out},
         {.name = "--side",
          .value = "user|item",
          .help = "which tower reads them; default user",
@@ -39,11 +38,11 @@ int ct__command_embed(int argc, char **argv) {
         {.name = "--platform",
          .value = "P",
          .help = "as users or items of which platform; default the first",
-         .text = &embed.platform},
+         .text = &j.embed.platform},
         {.name = "--checkpoint",
          .value = "FILE",
          .help = "weights; default: the run's best checkpoint, else the newest",
-         .text = &embed.checkpoint},
+         .text = &j.embed.checkpoint},
     };
     const ct__usage usage = {
         .command = "embed",
@@ -60,8 +59,8 @@ int ct__command_embed(int argc, char **argv) {
     ct__args args;
     const int code = ct__args_parse(&usage, argc, argv, &args);
     if (code >= 0) return code;
-    if (!embed.texts) return ct__args_wrong("embed", "--texts is missing");
-    if (!embed.out) return ct__args_wrong("embed", "--out is missing");
-    embed.items = strcmp(side, "item") == 0;
-    return run(&args, &embed);
+    if (!j.embed.texts) return ct__args_wrong("embed", "--texts is missing");
+    if (!j.embed.out) return ct__args_wrong("embed", "--out is missing");
+    j.embed.items = strcmp(side, "item") == 0;
+    return ct__run_verb(&args, &(ct__verb){.run = run, .print = print, .ctx = &j});
 }

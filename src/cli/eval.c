@@ -2,23 +2,38 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "cli/progress.h"
+
+typedef struct job {
+    const char *stage, *checkpoint;
+    bool as_json;
+    char *report;
+} job;
+
+static ct_status run(const ct_config *config, const ct_observer *observer, void *ctx, ct_error *err) {
+    job *j = ctx;
+    return ct_run_evaluate(config, j->checkpoint, j->stage, observer, j->as_json ? NULL : &j->report,
+                           j->as_json ? &j->report : NULL, err);
+}
+
+static void print(const ct_config *config, void *ctx) {
+    (void)config;
+    ct__print(((job *)ctx)->report);
+}
 
 int ct__command_eval(int argc, char **argv) {
     static const char *const stages[] = {"test", "valid", NULL};
-    const char *stage = "test", *checkpoint = NULL;
-    bool as_json = false;
+    job j = {.stage = "test"};
     const ct__option options[] = {
         {.name = "--stage",
          .value = "test|valid",
          .help = "which held-back part is ranked; default test",
-         .text = &stage,
+         .text = &j.stage,
          .choices = stages},
         {.name = "--checkpoint",
          .value = "FILE",
          .help = "weights; default: the run's best checkpoint, else the newest",
-         .text = &checkpoint},
-        {.name = "--json", .help = "prints the report as JSON instead of a table", .flag = &as_json},
+         .text = &j.checkpoint},
+        {.name = "--json", .help = "prints the report as JSON instead of a table", .flag = &j.as_json},
     };
     const ct__usage usage = {
         .command = "eval",
@@ -33,21 +48,8 @@ int ct__command_eval(int argc, char **argv) {
         .n_options = sizeof options / sizeof options[0],
     };
     ct__args args;
-    ct__progress progress;
-    ct_config *config = NULL;
-    ct_error err = CT_ERROR_INIT;
-    char *report = NULL;
-
     int code = ct__args_parse(&usage, argc, argv, &args);
-    if (code < 0) code = ct__open_config(&args, &config);
-    if (code >= 0) return code;
-    ct__signals_ask();
-    const ct_observer observer = ct__progress_begin(&progress, args.quiet);
-    const ct_status st = ct_run_evaluate(config, checkpoint, stage, &observer, as_json ? NULL : &report,
-                                         as_json ? &report : NULL, &err);
-    ct__progress_end(&progress);
-    if (st == CT_OK) ct__print(report);
-    ct_text_free(report);
-    ct_config_close(config);
-    return ct__exit_code(st, &err);
+    if (code < 0) code = ct__run_verb(&args, &(ct__verb){.run = run, .print = print, .ctx = &j});
+    ct_text_free(j.report);
+    return code;
 }

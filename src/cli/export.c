@@ -2,19 +2,33 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "cli/progress.h"
+
+typedef struct job {
+    const char *checkpoint, *out;
+    char *written;
+} job;
+
+static ct_status run(const ct_config *config, const ct_observer *observer, void *ctx, ct_error *err) {
+    job *j = ctx;
+    return ct_run_export(config, j->checkpoint, j->out, observer, &j->written, err);
+}
+
+static void print(const ct_config *config, void *ctx) {
+    (void)config;
+    printf("%s\n", ((job *)ctx)->written);
+}
 
 int ct__command_export(int argc, char **argv) {
-    const char *checkpoint = NULL, *out = NULL;
+    job j = {0};
     const ct__option options[] = {
         {.name = "--checkpoint",
          .value = "FILE",
          .help = "weights; default: the run's best checkpoint, else the newest",
-         .text = &checkpoint},
+         .text = &j.checkpoint},
         {.name = "--out",
          .value = "DIR",
          .help = "folder of the bundle; default: export.path of the configuration",
-         .text = &out},
+         .text = &j.out},
     };
     const ct__usage usage = {
         .command = "export",
@@ -29,20 +43,8 @@ int ct__command_export(int argc, char **argv) {
         .n_options = sizeof options / sizeof options[0],
     };
     ct__args args;
-    ct__progress progress;
-    ct_config *config = NULL;
-    ct_error err = CT_ERROR_INIT;
-    char *written = NULL;
-
     int code = ct__args_parse(&usage, argc, argv, &args);
-    if (code < 0) code = ct__open_config(&args, &config);
-    if (code >= 0) return code;
-    ct__signals_ask();
-    const ct_observer observer = ct__progress_begin(&progress, args.quiet);
-    const ct_status st = ct_run_export(config, checkpoint, out, &observer, &written, &err);
-    ct__progress_end(&progress);
-    if (st == CT_OK) printf("%s\n", written);
-    ct_text_free(written);
-    ct_config_close(config);
-    return ct__exit_code(st, &err);
+    if (code < 0) code = ct__run_verb(&args, &(ct__verb){.run = run, .print = print, .ctx = &j});
+    ct_text_free(j.written);
+    return code;
 }

@@ -1,13 +1,25 @@
 /* crosstower prepare: makes the dataset cache, or says that the one there fits. */
-#include <stdio.h>
-
 #include "cli/cli.h"
-#include "cli/progress.h"
+
+typedef struct job {
+    bool force;
+    char *report;
+} job;
+
+static ct_status run(const ct_config *config, const ct_observer *observer, void *ctx, ct_error *err) {
+    job *j = ctx;
+    return ct_run_prepare(config, j->force, observer, &j->report, err);
+}
+
+static void print(const ct_config *config, void *ctx) {
+    (void)config;
+    ct__print(((job *)ctx)->report);
+}
 
 int ct__command_prepare(int argc, char **argv) {
-    bool force = false;
+    job j = {0};
     const ct__option options[] = {
-        {.name = "--force", .help = "makes the cache anew even when the one there fits", .flag = &force},
+        {.name = "--force", .help = "makes the cache anew even when the one there fits", .flag = &j.force},
     };
     const ct__usage usage = {
         .command = "prepare",
@@ -21,20 +33,9 @@ int ct__command_prepare(int argc, char **argv) {
         .n_options = sizeof options / sizeof options[0],
     };
     ct__args args;
-    ct__progress progress;
-    ct_config *config = NULL;
-    ct_error err = CT_ERROR_INIT;
-    char *report = NULL;
-
     int code = ct__args_parse(&usage, argc, argv, &args);
-    if (code < 0) code = ct__open_config(&args, &config);
-    if (code >= 0) return code;
-    ct__signals_end(); /* the cache gets its name when it is whole */
-    const ct_observer observer = ct__progress_begin(&progress, args.quiet);
-    const ct_status st = ct_run_prepare(config, force, &observer, &report, &err);
-    ct__progress_end(&progress);
-    if (st == CT_OK) ct__print(report);
-    ct_text_free(report);
-    ct_config_close(config);
-    return ct__exit_code(st, &err);
+    /* At once: the cache gets its name when it is whole. */
+    if (code < 0) code = ct__run_verb(&args, &(ct__verb){.run = run, .print = print, .ctx = &j, .at_once = true});
+    ct_text_free(j.report);
+    return code;
 }

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/progress.h"
 
 typedef struct answer {
+    ct_query query;
+    const char *checkpoint;
+    bool as_json;
+    ct_recommender *recommender; /* the rows' texts are its */
     ct_recommendation *rows;
     int n;
     char *user_text; /* what the user tower read */
@@ -28,9 +31,9 @@ static const char *cell(const ct_recommendation *row, int column) {
     return cells[column] ? cells[column] : "";
 }
 
-static void print_table(const ct_query *query, const answer *a) {
+static void print_table(const answer *a) {
     int width[COLUMNS];
-    printf("%s reads: ", query->user ? "the user's text" : "the text");
+    printf("%s reads: ", a->query.user ? "the user's text" : "the text");
     ct__print_cell(a->user_text, 400, false);
     printf("\n\n");
     for (int c = 0; c < COLUMNS; c++) {
@@ -66,9 +69,9 @@ static void print_field(const char *key, const char *text) {
     ct__print_json(text ? text : "");
 }
 
-static void print_json(const ct_query *query, const answer *a) {
-    printf("{\"%s\": ", query->user ? "user" : "text");
-    ct__print_json(query->user ? query->user : query->text);
+static void print_json(const answer *a) {
+    printf("{\"%s\": ", a->query.user ? "user" : "text");
+    ct__print_json(a->query.user ? a->query.user : a->query.text);
     print_field("read", a->user_text);
     printf(", \"items\": [");
     for (int i = 0; i < a->n; i++) {
@@ -87,36 +90,32 @@ static void print_json(const ct_query *query, const answer *a) {
 
 /* ---- asking -------------------------------------------------------------------------------------------- */
 
-static ct_status recommend(const ct_config *config, const char *checkpoint, const ct_query *query,
-                           const ct_observer *observer, ct_recommender **r, answer *a, ct_error *err) {
-    const ct_status st = ct_recommender_open(r, config, checkpoint, observer, err);
-    return st == CT_OK ? ct_recommend(*r, query, a->rows, &a->n, &a->user_text, err) : st;
+/* A recommender lives no longer than its configuration: it is closed here when there is nothing to print, else by print. */
+static ct_status run(const ct_config *config, const ct_observer *observer, void *ctx, ct_error *err) {
+    answer *a = ctx;
+    ct_status st = ct_recommender_open(&a->recommender, config, a->checkpoint, observer, err);
+    if (st == CT_OK) st = ct_recommend(a->recommender, &a->query, a->rows, &a->n, &a->user_text, err);
+    if (st != CT_OK) ct_recommender_close(a->recommender);
+    return st;
 }
 
-static int run(const ct__args *args, const char *checkpoint, const ct_query *query, bool as_json) {
-    ct__progress progress;
-    ct_config *config = NULL;
-    ct_recommender *r = NULL;
-    ct_error err = CT_ERROR_INIT;
-    answer a = {.rows = calloc((size_t)query->k, sizeof *a.rows)};
-    if (!a.rows) {
-        fprintf(stderr, "crosstower: out of memory for %d items\n", query->k);
+static void print(const ct_config *config, void *ctx) {
+    const answer *a = ctx;
+    (void)config;
+    if (a->as_json) print_json(a);
+    else print_table(a);
+    ct_recommender_close(a->recommender);
+}
+
+static int answer_query(const ct__args *args, answer *a) {
+    a->rows = calloc((size_t)a->query.k, sizeof *a->rows);
+    if (!a->rows) {
+        fprintf(stderr, "crosstower: out of memory for %d items\n", a->query.k);
         return CT__EXIT_FAILED;
     }
-    int code = ct__open_config(args, &config);
-    if (code < 0) {
-        ct__signals_ask();
-        const ct_observer observer = ct__progress_begin(&progress, args->quiet);
-        const ct_status st = recommend(config, checkpoint, query, &observer, &r, &a, &err);
-        ct__progress_end(&progress);
-        if (st == CT_OK && as_json) print_json(query, &a);
-        if (st == CT_OK && !as_json) print_table(query, &a);
-        code = ct__exit_code(st, &err);
-    }
-    ct_text_free(a.user_text);
-    ct_recommender_close(r);
-    ct_config_close(config);
-    free(a.rows);
+    const int code = ct__run_verb(args, &(ct__verb){.run = run, .print = print, .ctx = a});
+    ct_text_free(a->user_text);
+    free(a->rows);
     return code;
 }
 
@@ -130,28 +129,27 @@ static int check_query(const ct_query *q) {
 }
 
 int ct__command_recommend(int argc, char **argv) {
-    ct_query query = {0};
-    const char *checkpoint = NULL;
+    answer a = {0};
+    ct_query *query = &a.query;
     int64_t k = 10;
-    bool as_json = false;
     const ct__option options[] = {
-        {.name = "--user", .value = "ID", .help = "for whom, by the platform's own id", .text = &query.user},
+        {.name = "--user", .value = "ID", .help = "for whom, by the platform's own id", .text = &query->user},
         {.name = "--user-platform",
          .value = "P",
          .help = "whose id that is; needed when several platforms know it",
-         .text = &query.user_platform},
+         .text = &query->user_platform},
         {.name = "--text",
          .value = "TEXT",
          .help = "instead of a user: what somebody likes, in words",
-         .text = &query.text},
-        {.name = "--platform", .value = "P|all", .help = "whose items; default all", .text = &query.platform},
+         .text = &query->text},
+        {.name = "--platform", .value = "P|all", .help = "whose items; default all", .text = &query->platform},
         {.name = "-k", .value = "N", .help = "how many items; default 10", .number = &k, .min = 1, .max = 10000},
-        {.name = "--with-seen", .help = "also items that the user already has", .flag = &query.with_seen},
+        {.name = "--with-seen", .help = "also items that the user already has", .flag = &query->with_seen},
         {.name = "--checkpoint",
          .value = "FILE",
          .help = "weights; default: the run's best checkpoint, else the newest",
-         .text = &checkpoint},
-        {.name = "--json", .help = "prints JSON instead of a table", .flag = &as_json},
+         .text = &a.checkpoint},
+        {.name = "--json", .help = "prints JSON instead of a table", .flag = &a.as_json},
     };
     const ct__usage usage = {
         .command = "recommend",
@@ -166,9 +164,9 @@ int ct__command_recommend(int argc, char **argv) {
     };
     ct__args args;
     int code = ct__args_parse(&usage, argc, argv, &args);
-    if (code < 0) code = check_query(&query);
+    if (code < 0) code = check_query(query);
     if (code >= 0) return code;
-    query.k = (int)k;
-    if (query.platform && strcmp(query.platform, "all") == 0) query.platform = NULL;
-    return run(&args, checkpoint, &query, as_json);
+    query->k = (int)k;
+    if (query->platform && strcmp(query->platform, "all") == 0) query->platform = NULL;
+    return answer_query(&args, &a);
 }
