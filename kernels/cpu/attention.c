@@ -76,57 +76,42 @@ static void write_lse(const ct_head *head, const space *s, int64_t query, int64_
     for (int64_t i = 0; i < rows; i++) ct_row(lse, head->from + query + i)[head->head] = s->max[i];
 }
 
-static void forward_head(const ct_heads *h, ct_head head, const space *s, ct_tensor out, ct_tensor lse) {
+static void forward_head(const ct_heads *h, ct_head head, float *scratch, const void *arguments) {
+    const struct ct_attention_forward_args *args = arguments;
+    const ct_tensor out = args->out, lse = args->lse;
+    space s;
+    space_carve(&s, scratch, head.length, head.size);
     const int64_t size = head.size, ep = ct_padded(size);
     const ct_right values =
-        ct_right_rows(s->values, head.v, head.ld, head.length, size, head.length <= CT_IN_PLACE_LENGTH);
+        ct_right_rows(s.values, head.v, head.ld, head.length, size, head.length <= CT_IN_PLACE_LENGTH);
     for (int64_t query = ct_last_block(head.length); query >= 0; query -= CT_QUERY_BLOCK) {
         const int64_t rows = ct_min_i64(CT_QUERY_BLOCK, head.length - query), n = ct_padded(rows);
         const int64_t keys = ct_block_keys(h, &head, query, rows);
-        ct_pack_transposed(s->queries, head.q + query * head.ld, head.ld, rows, size);
-        ct_tile_multiply((ct_result){s->scores, n, false}, (ct_left){head.k, head.ld, 1},
-                         (ct_right){s->queries, n}, keys, n, size);
-        make_probabilities(h, &head, s, query, keys, n);
+        ct_pack_transposed(s.queries, head.q + query * head.ld, head.ld, rows, size);
+        ct_tile_multiply((ct_result){s.scores, n, false}, (ct_left){head.k, head.ld, 1},
+                         (ct_right){s.queries, n}, keys, n, size);
+        make_probabilities(h, &head, &s, query, keys, n);
         float *to = ct_row(out, head.from + query) + head.column;
-        const ct_result result = ct_result_rows(s->out, to, out.ld, size, false);
-        ct_tile_multiply(result, (ct_left){s->scores, 1, n}, values, rows, ep, keys);
+        const ct_result result = ct_result_rows(s.out, to, out.ld, size, false);
+        ct_tile_multiply(result, (ct_left){s.scores, 1, n}, values, rows, ep, keys);
         if (result.data != to) ct_unpack_rows(to, out.ld, result.data, rows, size);
-        if (lse.data) write_lse(&head, s, query, rows, lse);
+        if (lse.data) write_lse(&head, &s, query, rows, lse);
     }
 }
 
 ct_status CT_CPU(attention_forward)(ct_kctx *ctx, const struct ct_attention_forward_args *args) {
-    const int64_t sequences = ct_max_i64(0, args->offsets.rows - 1), tasks = sequences * args->heads;
-    ct_heads h = {.qkv = args->qkv,
-                  .offsets = args->offsets,
-                  .row_of = args->row_of,
-                  .heads = args->heads,
-                  .size = args->out.cols / args->heads,
-                  .scale = args->scale,
-                  .p = args->drop.p,
-                  .causal = args->causal};
+    const ct_heads h = {.qkv = args->qkv,
+                        .offsets = args->offsets,
+                        .row_of = args->row_of,
+                        .heads = args->heads,
+                        .size = args->out.cols / args->heads,
+                        .scale = args->scale,
+                        .causal = args->causal};
     space shape;
     const int64_t floats = space_carve(&shape, NULL, args->max_length, h.size);
-    float *base = NULL;
-    int32_t *order = NULL, *begin = NULL;
-    CT_CHECK(ct_heads_order_take(ctx, sequences, args->max_length, &order, &begin));
-    CT_CHECK(ct_scratch_take(ctx, (size_t)floats * (size_t)ctx->n_threads, sizeof *base, (void **)&base));
+    CT_CHECK(ct_heads_run(ctx, h, args->drop, args->max_length, floats, args->out.rows * args->out.cols * 16,
+                          forward_head, args));
     if (ctx->dry) return CT_OK;
-
-    if (h.p > 0.0f) h.key = ct_drop_key(ctx, args->drop);
-    ct_heads_order(order, begin, args->offsets, sequences, args->max_length);
-    const int threads = ct_threads(ctx, args->out.rows * args->out.cols * 16);
-#pragma omp parallel num_threads(threads)
-    {
-        float *mine = base + omp_get_thread_num() * floats;
-#pragma omp for schedule(dynamic)
-        for (int64_t task = 0; task < tasks; task++) {
-            const ct_head head = ct_head_of(&h, order[task / h.heads], task % h.heads);
-            space s;
-            space_carve(&s, mine, head.length, head.size);
-            forward_head(&h, head, &s, args->out, args->lse);
-        }
-    }
     ct_zero_nobody(args->out, args->offsets);
     if (args->lse.data) ct_zero_nobody(args->lse, args->offsets);
     return CT_OK;

@@ -95,53 +95,35 @@ static void backward_block(const ct_heads *h, const ct_head *head, const space *
     if (dq.data != dq_rows) ct_unpack_rows(dq_rows, args->dqkv.ld, dq.data, rows, size);
 }
 
-static void backward_head(const ct_heads *h, ct_head head, const space *s,
-                          const struct ct_attention_backward_args *args) {
+static void backward_head(const ct_heads *h, ct_head head, float *scratch, const void *arguments) {
+    const struct ct_attention_backward_args *args = arguments;
+    space s;
+    space_carve(&s, scratch, head.length, head.size);
     const int64_t block = h->heads * h->size, ld = args->dqkv.ld, size = head.size;
     float *dk_rows = ct_row(args->dqkv, head.from) + block + head.column, *dv_rows = dk_rows + block;
-    const ct_result dk = ct_result_rows(s->dk, dk_rows, ld, size, false);
-    const ct_result dv = ct_result_rows(s->dv, dv_rows, ld, size, false);
+    const ct_result dk = ct_result_rows(s.dk, dk_rows, ld, size, false);
+    const ct_result dv = ct_result_rows(s.dv, dv_rows, ld, size, false);
     const ct_right key_rows =
-        ct_right_rows(s->key_rows, head.k, head.ld, head.length, size, head.length <= CT_IN_PLACE_LENGTH);
+        ct_right_rows(s.key_rows, head.k, head.ld, head.length, size, head.length <= CT_IN_PLACE_LENGTH);
     for (int64_t query = ct_last_block(head.length); query >= 0; query -= CT_QUERY_BLOCK)
-        backward_block(h, &head, s, query, key_rows, dk, dv, args);
+        backward_block(h, &head, &s, query, key_rows, dk, dv, args);
     if (dk.data == dk_rows) return;
     ct_unpack_rows(dk_rows, ld, dk.data, head.length, size);
     ct_unpack_rows(dv_rows, ld, dv.data, head.length, size);
 }
 
 ct_status CT_CPU(attention_backward)(ct_kctx *ctx, const struct ct_attention_backward_args *args) {
-    const int64_t sequences = ct_max_i64(0, args->offsets.rows - 1), tasks = sequences * args->heads;
-    ct_heads h = {.qkv = args->qkv,
-                  .offsets = args->offsets,
-                  .row_of = args->row_of,
-                  .heads = args->heads,
-                  .size = args->out.cols / args->heads,
-                  .scale = args->scale,
-                  .p = args->drop.p,
-                  .causal = args->causal};
+    const ct_heads h = {.qkv = args->qkv,
+                        .offsets = args->offsets,
+                        .row_of = args->row_of,
+                        .heads = args->heads,
+                        .size = args->out.cols / args->heads,
+                        .scale = args->scale,
+                        .causal = args->causal};
     space shape;
     const int64_t floats = space_carve(&shape, NULL, args->max_length, h.size);
-    float *base = NULL;
-    int32_t *order = NULL, *begin = NULL;
-    CT_CHECK(ct_heads_order_take(ctx, sequences, args->max_length, &order, &begin));
-    CT_CHECK(ct_scratch_take(ctx, (size_t)floats * (size_t)ctx->n_threads, sizeof *base, (void **)&base));
-    if (ctx->dry) return CT_OK;
-
-    if (h.p > 0.0f) h.key = ct_drop_key(ctx, args->drop);
-    ct_heads_order(order, begin, args->offsets, sequences, args->max_length);
-    const int threads = ct_threads(ctx, args->out.rows * args->out.cols * 32);
-#pragma omp parallel num_threads(threads)
-    {
-        float *mine = base + omp_get_thread_num() * floats;
-#pragma omp for schedule(dynamic)
-        for (int64_t task = 0; task < tasks; task++) {
-            const ct_head head = ct_head_of(&h, order[task / h.heads], task % h.heads);
-            space s;
-            space_carve(&s, mine, head.length, head.size);
-            backward_head(&h, head, &s, args);
-        }
-    }
-    ct_zero_nobody(args->dqkv, args->offsets);
+    CT_CHECK(ct_heads_run(ctx, h, args->drop, args->max_length, floats, args->out.rows * args->out.cols * 32,
+                          backward_head, args));
+    if (!ctx->dry) ct_zero_nobody(args->dqkv, args->offsets);
     return CT_OK;
 }

@@ -68,6 +68,34 @@ static inline void ct_heads_order(int32_t *order, int32_t *begin, ct_tensor offs
     for (int64_t n = 0; n < sequences; n++) order[begin[max_length - (at[n + 1] - at[n])]++] = (int32_t)n;
 }
 
+/* What a direction does with one head, in a thread's own scratch. */
+typedef void (*ct_head_fn)(const ct_heads *h, ct_head head, float *scratch, const void *args);
+
+/* All heads of all sequences, longest sequences first: threads take one after the other, each with `floats` of scratch.
+ * work: operations of the whole, about. In a dry call only the scratch is taken. */
+static inline ct_status ct_heads_run(ct_kctx *ctx, ct_heads h, ct_dropout drop, int64_t max_length, int64_t floats,
+                                     int64_t work, ct_head_fn run, const void *args) {
+    const int64_t sequences = ct_max_i64(0, h.offsets.rows - 1), tasks = sequences * h.heads;
+    float *base = NULL;
+    int32_t *order = NULL, *begin = NULL;
+    CT_CHECK(ct_heads_order_take(ctx, sequences, max_length, &order, &begin));
+    CT_CHECK(ct_scratch_take(ctx, (size_t)floats * (size_t)ctx->n_threads, sizeof *base, (void **)&base));
+    if (ctx->dry) return CT_OK;
+
+    h.p = drop.p;
+    if (h.p > 0.0f) h.key = ct_drop_key(ctx, drop);
+    ct_heads_order(order, begin, h.offsets, sequences, max_length);
+    const int threads = ct_threads(ctx, work);
+#pragma omp parallel num_threads(threads)
+    {
+        float *mine = base + omp_get_thread_num() * floats;
+#pragma omp for schedule(dynamic)
+        for (int64_t task = 0; task < tasks; task++)
+            run(&h, ct_head_of(&h, order[task / h.heads], task % h.heads), mine, args);
+    }
+    return CT_OK;
+}
+
 /* Keys that a block of queries sees. */
 static inline int64_t ct_block_keys(const ct_heads *h, const ct_head *head, int64_t query, int64_t queries) {
     return h->causal ? query + queries : head->length;
