@@ -173,13 +173,6 @@ static int64_t users_from(platform_eval *e, int32_t source) {
     return n;
 }
 
-static ct_status fill_coverage(platform_eval *e, ct_slice *s, ct_error *err) {
-    for (int k = 0; k < eval_of(e)->at.n; k++)
-        CT_CHECK(ct_rank_coverage(ct_model_device(e->model), &e->q, e->users, e->items, ct_model_dim(e->model),
-                                  eval_of(e)->at.v[k], &s->model.coverage[k], err));
-    return CT_OK;
-}
-
 static ct_status fill_slices(platform_eval *e, ct_platform_report *out, ct_error *err) {
     static const struct {
         const char *name;
@@ -190,7 +183,8 @@ static ct_status fill_slices(platform_eval *e, ct_platform_report *out, ct_error
     CT_CHECK(ct_calloc((size_t)most_slices, sizeof *out->slices, (void **)&out->slices, err));
     CT_CHECK(fill_slice(e, &out->slices[out->n_slices++], "all", all_users(e), err));
     if (e->options->quick) return CT_OK;
-    CT_CHECK(fill_coverage(e, &out->slices[0], err));
+    CT_CHECK(ct_rank_coverage(ct_model_device(e->model), &e->q, e->users, e->items, ct_model_dim(e->model),
+                              eval_of(e)->at.v, eval_of(e)->at.n, out->slices[0].model.coverage, err));
     for (int32_t p = 0; p < e->data->n_platforms; p++) {
         char name[64];
         const int64_t n = p == e->q.platform ? 0 : users_from(e, p);

@@ -162,31 +162,36 @@ done:
     return st;
 }
 
+/* The top k of a smaller k is the beginning of that of a larger one: one pass at the largest serves every cut-off. */
 ct_status ct_rank_coverage(ct_device *dev, const ct_queries *q, const float *users, const float *items, int64_t dim,
-                           int64_t k, double *coverage, ct_error *err) {
+                           const int64_t *at, int n_at, double *coverage, ct_error *err) {
     ct_status st = CT_OK;
     block b;
     topk t = {0};
-    int32_t *ids = NULL;
-    unsigned char *covered = NULL;
-    int64_t n_covered = 0;
+    int32_t *ids = NULL, *place = NULL; /* of an item: the best in anybody's list, most where it is in none */
+    int64_t most = 1;
+    for (int c = 0; c < n_at; c++) most = at[c] > most ? at[c] : most;
     CT_TRY(block_open(&b, dev, q, items, dim, err), st, done);
-    CT_TRY(topk_open(&t, dev, k, err), st, done);
-    CT_TRY(ct_calloc((size_t)(RANK_ROWS * k), sizeof *ids, (void **)&ids, err), st, done);
-    CT_TRY(ct_calloc((size_t)q->n_items, 1, (void **)&covered, err), st, done);
+    CT_TRY(topk_open(&t, dev, most, err), st, done);
+    CT_TRY(ct_calloc((size_t)(RANK_ROWS * most), sizeof *ids, (void **)&ids, err), st, done);
+    CT_TRY(ct_calloc((size_t)q->n_items, sizeof *place, (void **)&place, err), st, done);
+    for (int64_t i = 0; i < q->n_items; i++) place[i] = (int32_t)most;
     for (int64_t from = 0; from < q->n; from += RANK_ROWS) {
         const int64_t rows = q->n - from < RANK_ROWS ? q->n - from : RANK_ROWS;
         CT_TRY(topk_block(&b, &t, q, users, dim, from, rows, NULL, ids, err), st, done);
-        for (int64_t i = 0; i < rows * k; i++)
-            if (ids[i] >= 0) covered[ids[i]] = 1;
+        for (int64_t i = 0; i < rows * most; i++)
+            if (ids[i] >= 0 && i % most < place[ids[i]]) place[ids[i]] = (int32_t)(i % most);
     }
-    for (int64_t i = 0; i < q->n_items; i++) n_covered += covered[i];
-    *coverage = q->n_items ? (double)n_covered / (double)q->n_items : 0.0;
+    for (int c = 0; c < n_at; c++) {
+        int64_t covered = 0;
+        for (int64_t i = 0; i < q->n_items; i++) covered += place[i] < at[c];
+        coverage[c] = q->n_items ? (double)covered / (double)q->n_items : 0.0;
+    }
 done:
     topk_close(&t, dev);
     block_close(&b);
     ct_free(ids);
-    ct_free(covered);
+    ct_free(place);
     return st;
 }
 

@@ -12,9 +12,9 @@ ct_status ct_rank_vectors(ct_device *dev, const ct_queries *q, const float *user
  * where there are no more. */
 ct_status ct_rank_topk(ct_device *dev, const ct_queries *q, const float *users, const float *items, int64_t dim,
                        int64_t k, float *values, int32_t *ids, ct_error *err);
-/* The share of the catalogue that stands in anybody's top k. */
+/* The share of the catalogue that stands in anybody's top k, for each cut-off k of at [n_at]: coverage [n_at]. */
 ct_status ct_rank_coverage(ct_device *dev, const ct_queries *q, const float *users, const float *items, int64_t dim,
-                           int64_t k, double *coverage, ct_error *err);
+                           const int64_t *at, int n_at, double *coverage, ct_error *err);
 /* By the number of interactions of an item before the stage. */
 ct_status ct_rank_popularity(ct_device *dev, const ct_queries *q, const ct_dataset *data, const ct_split *split,
                              ct_stage stage, double *ranks, ct_error *err);

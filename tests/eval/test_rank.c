@@ -157,6 +157,9 @@ static void check_coverage(const hand *h, const ct_split *split, const ct_querie
     (void)stage;
     vectors v = draw_vectors(q, 4, 0, 99);
     double *score = calloc((size_t)q->n_items + 1, sizeof *score);
+    double all[sizeof cuts / sizeof *cuts]; /* of one call for all cut-offs */
+    assert_int_equal(ct_rank_coverage(device, q, v.users, v.items, v.dim, cuts, (int)(sizeof cuts / sizeof *cuts), all,
+                                      NULL), CT_OK);
     for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
         char *covered = calloc((size_t)q->n_items + 1, 1);
         for (int64_t u = 0; u < q->n; u++) {
@@ -170,8 +173,9 @@ static void check_coverage(const hand *h, const ct_split *split, const ct_querie
         int n = 0;
         double found = NAN;
         for (int64_t j = 0; j < q->n_items; j++) n += covered[j];
-        assert_int_equal(ct_rank_coverage(device, q, v.users, v.items, v.dim, cuts[c], &found, NULL), CT_OK);
+        assert_int_equal(ct_rank_coverage(device, q, v.users, v.items, v.dim, &cuts[c], 1, &found, NULL), CT_OK);
         assert_true(found == (double)n / (double)q->n_items);
+        assert_true(all[c] == found);
         free(covered);
     }
     free(score);
