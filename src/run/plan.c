@@ -1,42 +1,9 @@
 /* The dry run: what training would be, in numbers, before it takes any memory. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "crosstower/crosstower.h"
 #include "run/session.h"
 #include "run/text.h"
-
-/* What the plan is read from; the batcher's caps need the data. */
-typedef struct inputs {
-    const ct_config *config;
-    ct_dataset *data;
-    ct_split split;
-    ct_sampler *sampler;
-    ct_batcher *batcher;
-    ct_device *device;
-} inputs;
-
-static ct_status inputs_open(inputs *in, const ct_config *config, ct_error *err) {
-    ct_prepare_report report = {0};
-    memset(in, 0, sizeof *in);
-    in->config = config;
-    ct_status st = ct_prepare(config, false, &report, err);
-    ct_prepare_report_free(&report);
-    CT_CHECK(st);
-    CT_CHECK(ct_dataset_open(&in->data, config->data.cache, false, err));
-    CT_CHECK(ct_split_create(&in->split, in->data, config->eval.split, err));
-    CT_CHECK(ct_sampler_create(&in->sampler, in->data, &in->split, config, err));
-    CT_CHECK(ct_batcher_create(&in->batcher, in->data, &in->split, in->sampler, config, err));
-    return ct_device_open(&in->device, config->device, (int)config->threads, err);
-}
-
-static void inputs_close(inputs *in) {
-    ct_device_close(in->device);
-    ct_batcher_free(in->batcher);
-    ct_sampler_free(in->sampler);
-    ct_split_free(&in->split);
-    ct_dataset_close(in->data);
-}
 
 static ct_status put_memory(ct_str *out, const ct_model_memory *m, int64_t prefetch, ct_error *err) {
     const struct {
@@ -60,11 +27,10 @@ static ct_status put_memory(ct_str *out, const ct_model_memory *m, int64_t prefe
     return ct_str_puts(out, "\n", err);
 }
 
-static ct_status put_plan(ct_str *out, const inputs *in, ct_error *err) {
+static ct_status put_plan(ct_str *out, const ct_session *in, ct_error *err) {
     const ct_config *c = in->config;
-    const ct_model_sizes sizes = {ct_tokenizer_size(in->data->tokenizer), in->data->n_platforms, in->data->n_persons,
-                                  in->data->n_entities};
-    const ct_model_caps caps = {ct_batcher_train_caps(in->batcher), ct_batcher_encode_caps(in->batcher, CT_ENCODE_ROWS)};
+    const ct_model_sizes sizes = ct_session_sizes(in);
+    const ct_model_caps caps = ct_session_caps(in);
     const ct_device_info device = ct_device_get_info(in->device);
     const int64_t steps = c->train.steps > 0 ? c->train.steps : ct_sampler_steps(in->sampler, c->train.epochs);
     ct_model_memory memory;
@@ -84,12 +50,11 @@ static ct_status put_plan(ct_str *out, const inputs *in, ct_error *err) {
 }
 
 ct_status ct_run_plan(const ct_config *config, const ct_observer *observer, char **text, ct_error *err) {
-    inputs in;
+    ct_session in;
     ct_str out = {0};
-    (void)observer; /* nothing here takes long enough to be watched */
     *text = NULL;
-    ct_status st = inputs_open(&in, config, err);
+    ct_status st = ct_session_open_data(&in, config, true, observer, err);
     if (st == CT_OK) st = put_plan(&out, &in, err);
-    inputs_close(&in);
+    ct_session_close(&in);
     return ct__text_out(st, &out, text, err);
 }

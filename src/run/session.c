@@ -42,17 +42,18 @@ static ct_status open_data(ct_session *s, ct_error *err) {
     return st;
 }
 
-static ct_status open_model(ct_session *s, bool training, ct_error *err) {
-    const ct_model_sizes sizes = {ct_tokenizer_size(s->data->tokenizer), s->data->n_platforms, s->data->n_persons,
-                                  s->data->n_entities};
-    const ct_model_caps caps = {training ? ct_batcher_train_caps(s->batcher) : (ct_batch_caps){0},
-                                ct_batcher_encode_caps(s->batcher, CT_ENCODE_ROWS)};
-    CT_CHECK(ct_device_open(&s->device, s->config->device, (int)s->config->threads, err));
-    return ct_model_create(&s->model, s->config, &sizes, s->device, &caps, training, err);
+ct_model_sizes ct_session_sizes(const ct_session *s) {
+    return (ct_model_sizes){ct_tokenizer_size(s->data->tokenizer), s->data->n_platforms, s->data->n_persons,
+                            s->data->n_entities};
 }
 
-ct_status ct_session_open(ct_session *s, const ct_config *config, bool training, const ct_observer *observer,
-                          ct_error *err) {
+ct_model_caps ct_session_caps(const ct_session *s) {
+    return (ct_model_caps){s->sampler ? ct_batcher_train_caps(s->batcher) : (ct_batch_caps){0},
+                           ct_batcher_encode_caps(s->batcher, CT_ENCODE_ROWS)};
+}
+
+ct_status ct_session_open_data(ct_session *s, const ct_config *config, bool training, const ct_observer *observer,
+                               ct_error *err) {
     ct_status st = CT_OK;
     memset(s, 0, sizeof *s);
     s->config = config;
@@ -60,10 +61,20 @@ ct_status ct_session_open(ct_session *s, const ct_config *config, bool training,
     CT_TRY(open_data(s, err), st, fail);
     if (training) CT_TRY(ct_sampler_create(&s->sampler, s->data, &s->split, config, err), st, fail);
     CT_TRY(ct_batcher_create(&s->batcher, s->data, &s->split, s->sampler, config, err), st, fail);
-    CT_TRY(open_model(s, training, err), st, fail);
+    CT_TRY(ct_device_open(&s->device, config->device, (int)config->threads, err), st, fail);
     return CT_OK;
 fail:
     ct_session_close(s);
+    return st;
+}
+
+ct_status ct_session_open(ct_session *s, const ct_config *config, bool training, const ct_observer *observer,
+                          ct_error *err) {
+    CT_CHECK(ct_session_open_data(s, config, training, observer, err));
+    const ct_model_sizes sizes = ct_session_sizes(s);
+    const ct_model_caps caps = ct_session_caps(s);
+    const ct_status st = ct_model_create(&s->model, config, &sizes, s->device, &caps, training, err);
+    if (st != CT_OK) ct_session_close(s);
     return st;
 }
 

@@ -18,6 +18,12 @@ typedef struct ct_session {
     int64_t step;              /* at which the weights that were read were written */
 } ct_session;
 
+/* Prepares the data when needed; opens it, the device and the batcher (training: with a sampler), but no model. */
+ct_status ct_session_open_data(ct_session *s, const ct_config *config, bool training, const ct_observer *observer,
+                               ct_error *err);
+/* What the data decides of a model, and the caps that it is planned for. */
+ct_model_sizes ct_session_sizes(const ct_session *s);
+ct_model_caps ct_session_caps(const ct_session *s);
 /* Prepares the data when needed, opens everything. training: gradients, optimizer state, sampler. */
 ct_status ct_session_open(ct_session *s, const ct_config *config, bool training, const ct_observer *observer,
                           ct_error *err);
