@@ -22,16 +22,16 @@ static void *at(const ct_device_batch *b, const void *host) {
     return b->block + ((const char *)host - (const char *)b->host->block);
 }
 
+ct_tensor ct_device_rows(const ct_device_batch *b, const void *host, ct_dtype dtype, int64_t rows, int64_t cols) {
+    return host ? ct_matrix(at(b, host), dtype, rows, cols) : (ct_tensor){0};
+}
+
 ct_tensor ct_device_i32(const ct_device_batch *b, const int32_t *host, int64_t n) {
-    return host ? ct_i32(at(b, host), n, 1) : (ct_tensor){0};
+    return ct_device_rows(b, host, CT_DTYPE_I32, n, 1);
 }
 
 ct_tensor ct_device_f32(const ct_device_batch *b, const float *host, int64_t n) {
-    return host ? ct_f32(at(b, host), n, 1) : (ct_tensor){0};
-}
-
-ct_tensor ct_device_u8(const ct_device_batch *b, const uint8_t *host, int64_t n, int64_t cols) {
-    return host ? ct_matrix(at(b, host), CT_DTYPE_U8, n, cols) : (ct_tensor){0};
+    return ct_device_rows(b, host, CT_DTYPE_F32, n, 1);
 }
 
 ct_lookup_grad ct_device_segments(const ct_device_batch *b, const ct_segments *s, int64_t n_entries) {

@@ -20,8 +20,8 @@ ct_status ct_device_batch_upload(ct_device_batch *b, const ct_batch *host, ct_er
 /* The device's copy of a host array of the batch, as a column [n, 1]; NULL gives an absent tensor. */
 ct_tensor ct_device_i32(const ct_device_batch *b, const int32_t *host, int64_t n);
 ct_tensor ct_device_f32(const ct_device_batch *b, const float *host, int64_t n);
-/* [n, cols] bytes. */
-ct_tensor ct_device_u8(const ct_device_batch *b, const uint8_t *host, int64_t n, int64_t cols);
+/* The same for an array of rows: [rows, cols]. */
+ct_tensor ct_device_rows(const ct_device_batch *b, const void *host, ct_dtype dtype, int64_t rows, int64_t cols);
 /* Segments by their own unique rows, or (n_unique given by the table) by a table's list. */
 ct_lookup_grad ct_device_segments(const ct_device_batch *b, const ct_segments *segments, int64_t n_entries);
 

@@ -115,8 +115,7 @@ void ct_fusion_forward(const ct_fusion *f, ct_tape *t, ct_var into, const ct_dev
                          ct_device_i32(b, side->picture_ids, side->n_pictures + 1),
                          ct_device_i32(b, side->picture_row, side->n_pictures));
     ct_nn_linear(t, ct_tape_columns(t, x, from, d), placed, f->image_weight, f->image_bias);
-    ct_tensor present = ct_device_i32(b, side->present, n);
-    present.cols = present.ld = f->n_modalities;
+    const ct_tensor present = ct_device_rows(b, side->present, CT_DTYPE_I32, n, f->n_modalities);
     /* One modality needs no fusion: its row, or the stand-in, is the result. */
     if (f->n_modalities == 1) {
         ct_nn_fill_missing(t, into, x, present, f->missing);

@@ -140,12 +140,11 @@ ct_var ct_resnet_forward(const ct_resnet *net, ct_tape *t, const ct_device_batch
     const int64_t n = side->n_pictures, bytes = (int64_t)side->picture_size * side->picture_size * 3;
     const pass p = {t, net->config->batch_norm != CT_BATCH_NORM_FROZEN,
                     ct_device_channel_block(ct_tape_device(t))};
-    ct_tensor pixels = ct_device_u8(batch, side->pixels, n, bytes);
-    ct_tensor crop = ct_device_f32(batch, side->crop, n), colour = ct_device_f32(batch, side->colour, n);
-    crop.cols = crop.ld = crop.data ? 4 : 0;
-    colour.cols = colour.ld = colour.data ? 3 : 0;
-    const ct_pictures pictures = {pixels, crop, ct_device_i32(batch, side->flip, n), colour,
-                                  side->picture_size};
+    const ct_pictures pictures = {.pixels = ct_device_rows(batch, side->pixels, CT_DTYPE_U8, n, bytes),
+                                  .crop = ct_device_rows(batch, side->crop, CT_DTYPE_F32, n, 4),
+                                  .flip = ct_device_i32(batch, side->flip, n),
+                                  .colour = ct_device_rows(batch, side->colour, CT_DTYPE_F32, n, 3),
+                                  .source = side->picture_size};
     ct_image_var x = ct_nn_image_normalize(t, &pictures, net->config->size);
     x = conv_norm(&p, &net->stem, x, no_residual, true);
     if (net->stem_pool) x = ct_nn_max_pool2d(t, x, 3, 2, 1);
