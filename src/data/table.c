@@ -133,6 +133,14 @@ const char *ct_table_cell(const ct_table *t, int column, size_t *length) {
     return cell.text;
 }
 
+ct_status ct_table_next_good(ct_table *t, bool *more, ct_error *err) {
+    const char *bad = NULL;
+    CT_CHECK(ct_table_next(t, more, &bad, err));
+    if (bad)
+        return ct_fail(err, CT_ERR_FORMAT, "%s:%lld: %s", ct_table_path(t), (long long)ct_table_line(t), bad);
+    return CT_OK;
+}
+
 int64_t ct_table_line(const ct_table *t) {
     return t->line;
 }

@@ -31,6 +31,9 @@ const char *ct_table_columns_text(const ct_table *t);
  * stream or a read error is CT_ERR_IO / CT_ERR_FORMAT. */
 ct_status ct_table_next(ct_table *t, bool *more, const char **bad, ct_error *err);
 
+/* The same for readers that take no bad row: one is CT_ERR_FORMAT, naming file, line and reason. */
+ct_status ct_table_next_good(ct_table *t, bool *more, ct_error *err);
+
 /* The cell of the current row: NUL-terminated UTF-8, borrowed until the next row; NULL when absent. length may be
  * NULL. */
 const char *ct_table_cell(const ct_table *t, int column, size_t *length);

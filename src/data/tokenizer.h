@@ -39,7 +39,6 @@ uint64_t ct_tokenizer_hash(const ct_tokenizer *t);                  /* of the to
 typedef struct ct_token_buffer {
     int32_t *ids;
     size_t count, capacity;
-    void *scratch; /* the tokenizer's own */
 } ct_token_buffer;
 
 /* Appends the tokens of text[0..n) to buffer (no [CLS] or [SEP] is added), at most `limit` of them (0: no limit).

@@ -75,13 +75,8 @@ static ct_status read_ids(ct_bundle *b, side *s, const char *path, ct_error *err
     }
     for (;;) {
         bool more = false;
-        const char *bad = NULL;
-        CT_TRY(ct_table_next(t, &more, &bad, err), st, done);
+        CT_TRY(ct_table_next_good(t, &more, err), st, done);
         if (!more) break;
-        if (bad) {
-            st = ct_fail(err, CT_ERR_FORMAT, "%s:%" PRId64 ": %s", path, ct_table_line(t), bad);
-            goto done;
-        }
         CT_TRY(add_row(b, s, t, platform, id, err), st, done);
     }
 done:

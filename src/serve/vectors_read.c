@@ -180,13 +180,8 @@ ct_status ct_read_vectors_csv(const char *path, int64_t *n, int64_t *dim, float 
     CT_TRY(ct_grow((void **)rows, &capacity, (size_t)*dim, sizeof **rows, err), st, done);
     for (;; ++*n) {
         bool more = false;
-        const char *bad = NULL;
-        CT_TRY(ct_table_next(t, &more, &bad, err), st, done);
+        CT_TRY(ct_table_next_good(t, &more, err), st, done);
         if (!more) break;
-        if (bad) {
-            st = ct_fail(err, CT_ERR_FORMAT, "%s:%" PRId64 ": %s", path, ct_table_line(t), bad);
-            goto done;
-        }
         CT_TRY(ct_grow((void **)rows, &capacity, (size_t)((*n + 1) * *dim), sizeof **rows, err), st, done);
         CT_TRY(read_row(t, first, *dim, *rows + *n * *dim, err), st, done);
     }
