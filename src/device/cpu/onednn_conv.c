@@ -12,6 +12,10 @@
  * way. ResNet-50 has 70 primitives for one number of pictures. */
 enum { SETS = 128, WAYS = 8 };
 
+/* The number of pictures changes from batch to batch, and a primitive is made for one number and takes longer to
+ * make than to run. A batch is therefore run in parts of 128, 64, ... 1 pictures: eight numbers in all. */
+enum { PART_MAX = 128 };
+
 struct ct__conv_cache {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
@@ -108,8 +112,22 @@ static dnnl_status_t execute(const ct__conv_cache *cache, const conv *v, void *s
     return st == dnnl_success ? dnnl_stream_wait(cache->stream) : st;
 }
 
-/* One convolution from a key to its result. user: the callers' data by port. */
-static ct_status run(ct_kctx *ctx, const conv_key *key, void *const user[CONV_PORTS]) {
+static int64_t next_part(int64_t n_left) {
+    int64_t part = PART_MAX;
+    while (part > n_left) part /= 2;
+    return part;
+}
+
+/* From one picture to the next in the tensor of a port; 0: all pictures share it. */
+static size_t picture_bytes(const conv_key *k, conv_port_id port) {
+    const bool x = port == PORT_X, y = port == PORT_Y || port == PORT_RESIDUAL;
+    const ct_image one = x   ? (ct_image){NULL, CT_DTYPE_F32, 1, k->c, k->h, k->w, k->cb}
+                         : y ? (ct_image){NULL, CT_DTYPE_F32, 1, k->o, k->oh, k->ow, k->ob}
+                             : (ct_image){.cb = 1};
+    return (size_t)ct_image_elements(one) * sizeof(float);
+}
+
+static ct_status run_part(ct_kctx *ctx, const conv_key *key, void *const user[CONV_PORTS]) {
     ct__conv_cache *cache = ctx->library;
     conv *v = NULL;
     void *scratchpad = NULL, *own[CONV_PORTS] = {NULL};
@@ -117,6 +135,23 @@ static ct_status run(ct_kctx *ctx, const conv_key *key, void *const user[CONV_PO
     CT_CHECK(take_scratch(ctx, v, &scratchpad, own));
     if (ctx->dry) return CT_OK;
     return ct__onednn_status(execute(cache, v, scratchpad, user, own), "convolution", ctx->err);
+}
+
+/* One convolution from a key to its result, part by part; the parts' weight gradients add up. user: the callers'
+ * data by port. */
+static ct_status run(ct_kctx *ctx, const conv_key *key, void *const user[CONV_PORTS]) {
+    const size_t mark = ct_arena_mark(ctx->scratch);
+    void *at[CONV_PORTS];
+    conv_key part = *key;
+    for (int id = 0; id < CONV_PORTS; id++) at[id] = user[id];
+    for (int64_t left = key->n; left > 0; left -= part.n) {
+        part.n = next_part(left);
+        CT_CHECK(run_part(ctx, &part, at));
+        ct_arena_release(ctx->scratch, mark);
+        for (int id = 0; id < CONV_PORTS; id++)
+            if (at[id]) at[id] = (char *)at[id] + (size_t)part.n * picture_bytes(key, (conv_port_id)id);
+    }
+    return CT_OK;
 }
 
 static conv_key key_of(const ct_kctx *ctx, conv_kind kind, const ct_image *x, const ct_image *y,
@@ -161,14 +196,12 @@ static conv_kind data_kind(const struct ct_conv2d_backward_args *a) {
 
 ct_status ct_conv2d_backward_onednn(ct_kctx *ctx, const struct ct_conv2d_backward_args *args) {
     if (args->dy.n == 0) return CT_OK;
-    const size_t mark = ct_arena_mark(ctx->scratch);
     if (args->dx.data) {
         conv_key key = key_of(ctx, data_kind(args), &args->dx, &args->dy, &args->w, &args->shape);
         key.accumulate = args->beta != 0.0f;
         CT_CHECK(run(ctx, &key,
                      (void *[CONV_PORTS]){
                          [PORT_X] = args->dx.data, [PORT_W] = args->w.data, [PORT_Y] = args->dy.data}));
-        ct_arena_release(ctx->scratch, mark);
     }
     if (args->dw.data) {
         conv_key key = key_of(ctx, CONV_WEIGHTS, &args->x, &args->dy, &args->dw, &args->shape);
