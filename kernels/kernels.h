@@ -17,6 +17,7 @@
 #include "kernels/linear.h"
 #include "kernels/optimizer.h"
 #include "kernels/pool2d.h"
+#include "kernels/scatter_rows.h"
 #include "kernels/score.h"
 #include "kernels/seq_pool.h"
 #include "kernels/text_cnn_max.h"

@@ -89,11 +89,11 @@ static ct_status check_ids(ct__load *l) {
     if (m->id_history > 0 && m->id_items == 0)
         CT_CHECK(CT__MISTAKE(l, ct__place_of(l, "model.ids.history", NULL), "model.ids.history",
                              "averages the items' id vectors, and there are none; set model.ids.items"));
-    if (m->user.kind == CT_ENCODER_NONE && m->id_users == 0 && m->id_history == 0 &&
-        ct__is_sound(l, "model.user.encoder"))
+    if (m->user.kind == CT_ENCODER_NONE && m->id_users == 0 && m->id_history == 0 && m->history == 0 &&
+        ct__is_sound(l, "model.user.encoder") && ct__is_sound(l, "model.history"))
         CT_CHECK(CT__MISTAKE(
             l, ct__place_of(l, "model.user.encoder", NULL), "model.user.encoder",
-            "'none' leaves nothing that tells users apart; set model.ids.users or model.ids.history"));
+            "'none' leaves nothing that tells users apart; set model.history, model.ids.users or model.ids.history"));
     if (m->item.kind == CT_ENCODER_NONE && m->image.kind == CT_IMAGE_NONE && m->id_items == 0 &&
         ct__is_sound(l, "model.item.text"))
         CT_CHECK(CT__MISTAKE(l, ct__place_of(l, "model.item.text", NULL), "model.item.text",

@@ -152,6 +152,7 @@ typedef struct ct_config_model {
     int64_t id_users;        /* size of the user-id (person) vectors, 0: none */
     int64_t id_items;        /* size of the item-id (entity) vectors, 0: none */
     int64_t id_history;      /* how many latest items' id vectors are averaged into the user tower, 0: none (needs id_items) */
+    int64_t history;         /* how many latest items' vectors are averaged into the user tower, 0: none */
     double id_dropout;       /* probability that an id (user, item, history each) is hidden from a row in training, default 0.1 */
 } ct_config_model;
 

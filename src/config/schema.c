@@ -285,6 +285,8 @@ const ct__key ct__schema[] = {
     {"model.item.modality_dropout", REAL(ROOT(model.modality_dropout), 0, 1), .below = true, .fallback = "0.1",
      OF_IMAGE,
      .help = "Probability that a modality of an item is hidden in training (never all), so that missing ones are met."},
+    {"model.history", INT(ROOT(model.history), 0, 1000), .fallback = "0",
+     .help = "How many of the latest items are averaged into the user tower, each as the item tower saw it last. 0: none."},
     {"model.ids", SECTION, .help = "Embedding tables by id, beside the content. Leave out for content alone."},
     {"model.ids.users", INT(ROOT(model.id_users), 0, 4096), .fallback = "0",
      .help = "Size of a user's (person's) vector; 0: none."},

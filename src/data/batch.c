@@ -101,6 +101,7 @@ static void carve_batch(carver *c, ct_batch *b, const ct_batch_caps *caps) {
     b->users.platform = carve(c, pairs);
     carve_bag(c, &b->users.person, pairs, pairs);
     carve_bag(c, &b->users.history, pairs, pairs * caps->history);
+    carve_bag(c, &b->users.latest, pairs, pairs * caps->latest);
     carve_pack(c, &b->items.text, items, caps->item_tokens, caps);
     b->items.platform = carve(c, items);
     carve_bag(c, &b->items.entity, items, items);
@@ -124,21 +125,26 @@ static ct_status check_tokens(const char *side, int64_t rows, int64_t row_tokens
 /* Offsets and counts are i32, so every list must stay below 2^31 entries. */
 static ct_status check_caps(const ct_batch_caps *caps, ct_error *err) {
     if (caps->pairs < 0 || caps->items < 0 || caps->user_tokens < 0 || caps->item_tokens < 0 || caps->history < 0 ||
-        caps->n_platforms < 0 || caps->mask_entries < 0 || caps->bucket < 1 || caps->picture_size < 0 ||
+        caps->latest < 0 || caps->n_platforms < 0 || caps->mask_entries < 0 || caps->bucket < 1 || caps->picture_size < 0 ||
         caps->n_modalities < 0) {
         return ct_fail(err, CT_ERR_ARGUMENT,
-                       "batch: caps of %d pairs, %d items, %d and %d tokens, %d history, %d platforms, %lld mask "
-                       "entries, bucket %d, want none negative and a bucket of at least 1",
+                       "batch: caps of %d pairs, %d items, %d and %d tokens, %d and %d history, %d platforms, %lld "
+                       "mask entries, bucket %d, want none negative and a bucket of at least 1",
                        caps->pairs, caps->items, caps->user_tokens, caps->item_tokens, caps->history,
-                       caps->n_platforms, (long long)caps->mask_entries, caps->bucket);
+                       caps->latest, caps->n_platforms, (long long)caps->mask_entries, caps->bucket);
     }
     CT_CHECK(check_tokens("user", caps->pairs, caps->user_tokens, caps->bucket, err));
     CT_CHECK(check_tokens("item", caps->items, caps->item_tokens, caps->bucket, err));
     const int64_t ids = (int64_t)caps->items + (int64_t)caps->pairs * caps->history;
     if (ids >= INT32_MAX) {
         return ct_fail(err, CT_ERR_CONFIG,
-                       "batch: %lld id entries, want fewer than 2^31: lower train.batch or model.id_history",
+                       "batch: %lld id entries, want fewer than 2^31: lower train.batch or model.ids.history",
                        (long long)ids);
+    }
+    if ((int64_t)caps->pairs * caps->latest >= INT32_MAX) {
+        return ct_fail(err, CT_ERR_CONFIG,
+                       "batch: %lld latest items, want fewer than 2^31: lower train.batch or model.history",
+                       (long long)caps->pairs * caps->latest);
     }
     if (caps->mask_entries > INT32_MAX) {
         return ct_fail(err, CT_ERR_CONFIG,
@@ -258,6 +264,7 @@ void ct_batch_fill_caps(ct_batch *batch, const ct_batch_caps *caps) {
     fill_i32(batch->users.platform, pairs);
     fill_bag(&batch->users.person, pairs, pairs);
     fill_bag(&batch->users.history, pairs, pairs * caps->history);
+    fill_bag(&batch->users.latest, pairs, pairs * caps->latest);
     fill_pack(&batch->items.text, items, caps->item_tokens, caps);
     fill_i32(batch->items.platform, items);
     fill_bag(&batch->items.entity, items, items);

@@ -47,6 +47,8 @@ typedef struct ct_user_side {
     ct_segments by_platform; /* training only */
     ct_bag person;           /* at most one entry a row: user_person */
     ct_bag history;          /* item_entity of the latest items */
+    ct_bag latest;           /* the latest items themselves, by number; scale sqrt(D) / entries: the vectors have length 1,
+                                and their mean should have values of about 1, as the tower's other inputs have */
 } ct_user_side;
 
 /* n_rows distinct items. */
@@ -110,7 +112,7 @@ typedef struct ct_batch {
 typedef struct ct_batch_caps {
     int32_t pairs, items;             /* rows a side */
     int32_t user_tokens, item_tokens; /* packed, a row: [CLS] and [SEP] counted */
-    int32_t history;                  /* entries a row of the history bag */
+    int32_t history, latest;          /* entries a row of these bags */
     int32_t bucket, n_platforms;
     int64_t mask_entries;             /* all rows together */
     bool training;                    /* segments, masks and pairs are wanted */

@@ -1,4 +1,5 @@
 /* Fills batches from the dataset: packs texts, bags ids, and for training adds pairs, masks, logQ and segments. */
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -10,6 +11,8 @@
 
 /* Apart in the counter of the id_dropout stream. */
 enum { HIDE_PERSON, HIDE_HISTORY, HIDE_ITEM };
+/* Apart from the parts of the text, in the counter of the part_dropout stream. */
+enum { HIDE_TEXT, HIDE_LATEST };
 
 struct ct_batcher {
     const ct_dataset *data; /* borrowed for the batcher's life, as are the other four */
@@ -19,9 +22,9 @@ struct ct_batcher {
     ct_user_text *text;
     ct_special_tokens special;
     int32_t user_limit, item_limit; /* most tokens of a row without [CLS] and [SEP]; 0: no text */
-    int32_t history;                /* entries of the history bag; 0: none */
+    int32_t history, n_latest;      /* entries of the bags; 0: none */
     bool *person_known, *entity_known; /* with a training interaction: the others' id vectors were never trained */
-    int64_t *latest;                /* [history] */
+    int64_t *latest;                /* [most entries of a bag]: interactions */
     ct_token_buffer tokens;         /* of ct_batcher_text */
     /* training only */
     int32_t max_pairs, max_items;
@@ -81,14 +84,17 @@ static ct_status set_up(ct_batcher *b, ct_error *err) {
     const ct_config_model *model = &config->model;
     CT_CHECK(text_limit("data.max_user_tokens", &model->user, config->data.max_user_tokens, &b->user_limit, err));
     CT_CHECK(text_limit("data.max_item_tokens", &model->item, config->data.max_item_tokens, &b->item_limit, err));
-    CT_CHECK(check_range("model.id_history", model->id_history, 0, INT32_MAX, err));
+    CT_CHECK(check_range("model.ids.history", model->id_history, 0, INT32_MAX, err));
+    CT_CHECK(check_range("model.history", model->history, 0, INT32_MAX, err));
     CT_CHECK(check_range("data.bucket", config->data.bucket, 1, INT32_MAX / 2, err));
     if (model->image.kind != CT_IMAGE_NONE)
         CT_CHECK(check_range("pictures in the cache, data.picture_size", b->data->picture_size, model->image.size, 4096,
                              err));
     b->special = ct_tokenizer_special(b->data->tokenizer);
     b->history = model->id_items > 0 ? (int32_t)model->id_history : 0;
-    CT_CHECK(ct_calloc((size_t)b->history, sizeof *b->latest, (void **)&b->latest, err));
+    b->n_latest = (int32_t)model->history;
+    const int32_t most = b->history > b->n_latest ? b->history : b->n_latest;
+    CT_CHECK(ct_calloc((size_t)most, sizeof *b->latest, (void **)&b->latest, err));
     if (b->user_limit > 0) {
         CT_CHECK(ct_user_text_create(&b->text, config->data.user_text, b->data->tokenizer, err));
     }
@@ -136,6 +142,7 @@ ct_batch_caps ct_batcher_encode_caps(const ct_batcher *b, int32_t rows) {
     caps.user_tokens = b->user_limit > 0 ? b->user_limit + specials_of(&b->config->model.user) : 0;
     caps.item_tokens = b->item_limit > 0 ? b->item_limit + specials_of(&b->config->model.item) : 0;
     caps.history = b->history;
+    caps.latest = b->n_latest;
     caps.bucket = (int32_t)b->config->data.bucket;
     caps.n_platforms = b->data->n_platforms;
     if (b->config->model.image.kind != CT_IMAGE_NONE) {
@@ -198,12 +205,14 @@ static void bag_clear(ct_bag *bag) {
     bag->offsets[0] = 0;
 }
 
-/* Closes a row whose entries the caller added. */
-static void bag_row(ct_bag *bag) {
+/* Closes a row whose entries the caller added: `length` times their mean. */
+static void bag_scaled_row(ct_bag *bag, float length) {
     const int32_t n = bag->n_entries - bag->offsets[bag->n_rows];
-    bag->scale[bag->n_rows] = n > 0 ? 1.0f / (float)n : 0.0f;
+    bag->scale[bag->n_rows] = n > 0 ? length / (float)n : 0.0f;
     bag->offsets[++bag->n_rows] = bag->n_entries;
 }
+
+static void bag_row(ct_bag *bag) { bag_scaled_row(bag, 1.0f); }
 
 static void users_clear(ct_user_side *users) {
     users->n_rows = 0;
@@ -211,6 +220,7 @@ static void users_clear(ct_user_side *users) {
     pack_clear(&users->text);
     bag_clear(&users->person);
     bag_clear(&users->history);
+    bag_clear(&users->latest);
 }
 
 static void items_clear(const ct_batcher *b, ct_item_side *items) {
@@ -230,6 +240,11 @@ static void add_history(ct_batcher *b, ct_bag *bag, ct_moment moment) {
     }
 }
 
+static void add_latest(ct_batcher *b, ct_bag *bag, ct_moment moment) {
+    const int n = ct__history(b->data, b->split, moment, CT__LATEST_ENTITIES, b->n_latest, b->latest);
+    for (int i = 0; i < n; i++) bag->ids[bag->n_entries++] = b->data->inter_item[b->latest[i]];
+}
+
 static void add_user_text(ct_batcher *b, ct_token_pack *pack, ct_moment moment, unsigned parts) {
     if (b->user_limit == 0) return;
     const int32_t specials = specials_of(&b->config->model.user);
@@ -241,17 +256,24 @@ static void add_user_text(ct_batcher *b, ct_token_pack *pack, ct_moment moment, 
     pack_row(b, pack, specials, n);
 }
 
-static void add_user(ct_batcher *b, ct_user_side *users, ct_moment moment, unsigned parts, bool show_person,
-                     bool show_history) {
+/* What of a user is shown. */
+typedef struct shown_user {
+    unsigned parts; /* of the text */
+    bool person, history, latest;
+} shown_user;
+
+static void add_user(ct_batcher *b, ct_user_side *users, ct_moment moment, shown_user shown) {
     const int32_t person = b->data->user_person[moment.user];
     users->platform[users->n_rows++] = b->data->user_platform[moment.user];
-    add_user_text(b, &users->text, moment, parts);
-    if (b->config->model.id_users > 0 && show_person && b->person_known[person]) {
+    add_user_text(b, &users->text, moment, shown.parts);
+    if (b->config->model.id_users > 0 && shown.person && b->person_known[person]) {
         users->person.ids[users->person.n_entries++] = person;
     }
     bag_row(&users->person);
-    if (b->history > 0 && show_history) add_history(b, &users->history, moment);
+    if (b->history > 0 && shown.history) add_history(b, &users->history, moment);
     bag_row(&users->history);
+    if (b->n_latest > 0 && shown.latest) add_latest(b, &users->latest, moment);
+    bag_scaled_row(&users->latest, sqrtf((float)b->config->model.dim));
 }
 
 static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show_entity, ct__shown shown,
@@ -284,7 +306,7 @@ static bool hidden(ct_rng_key key, int32_t row, uint32_t what, double probabilit
 
 static unsigned shown_parts(ct_rng_key key, int32_t row, double probability) {
     static const unsigned part[] = {CT_PART_PROFILE, CT_PART_TITLES, CT_PART_REVIEWS};
-    const ct_philox random = ct_philox4x32((uint32_t)row, 0, 0, 0, key.k0, key.k1);
+    const ct_philox random = ct_philox4x32((uint32_t)row, HIDE_TEXT, 0, 0, key.k0, key.k1);
     unsigned parts = CT_PART_ALL;
     for (int i = 0; i < 3; i++) {
         if (ct_rng_unit(random.v[i]) < probability) parts &= ~part[i];
@@ -320,14 +342,15 @@ static void train_items(ct_batcher *b, ct_batch *batch, ct_rng_key key) {
 }
 
 static void train_users(ct_batcher *b, ct_batch *batch, ct_rng_key id_key, ct_rng_key part_key) {
-    const double dropout = b->config->model.id_dropout;
+    const double dropout = b->config->model.id_dropout, part_dropout = b->config->train.part_dropout;
     users_clear(&batch->users);
     memset(batch->platform_pairs, 0, (size_t)b->data->n_platforms * sizeof(int32_t));
     for (int32_t i = 0; i < batch->n_pairs; i++) {
         const ct_pair pair = b->pairs[i];
-        add_user(b, &batch->users, ct_moment_before(b->data, pair.user, pair.interaction),
-                 shown_parts(part_key, i, b->config->train.part_dropout), !hidden(id_key, i, HIDE_PERSON, dropout),
-                 !hidden(id_key, i, HIDE_HISTORY, dropout));
+        const shown_user shown = {shown_parts(part_key, i, part_dropout), !hidden(id_key, i, HIDE_PERSON, dropout),
+                                  !hidden(id_key, i, HIDE_HISTORY, dropout),
+                                  !hidden(part_key, i, HIDE_LATEST, part_dropout)};
+        add_user(b, &batch->users, ct_moment_before(b->data, pair.user, pair.interaction), shown);
         batch->weight[i] = b->data->inter_weight[pair.interaction];
         batch->user_logq[i] = ct_sampler_user_logq(b->sampler, pair.user);
         batch->platform_pairs[b->data->user_platform[pair.user]]++;
@@ -375,7 +398,7 @@ ct_status ct_batcher_users(ct_batcher *b, const ct_moment *moments, int32_t n, c
             return ct_fail(err, CT_ERR_ARGUMENT, "batcher: user %d, want from 0 to %lld", moments[i].user,
                            (long long)b->data->n_users - 1);
         }
-        add_user(b, &batch->users, moments[i], CT_PART_ALL, true, true);
+        add_user(b, &batch->users, moments[i], (shown_user){CT_PART_ALL, true, true, true});
     }
     pack_close(b, &batch->users.text);
     return CT_OK;
@@ -429,6 +452,7 @@ ct_status ct_batcher_texts(ct_batcher *b, ct_side side, const ct_token_lists *te
             add_text(b, side, texts, rows[i], &users->text);
             bag_row(&users->person);
             bag_row(&users->history);
+            bag_row(&users->latest);
         } else {
             items->item[items->n_rows] = -1;
             items->platform[items->n_rows++] = platform;

@@ -272,6 +272,15 @@ ct_status ct__check_gather_rows_backward(const struct ct_gather_rows_backward_ar
     return r.status;
 }
 
+ct_status ct__check_scatter_rows(const struct ct_scatter_rows_args *a, ct_error *err) {
+    ct_rules r = {err, CT_OK};
+    ct__need(&r, "x", &a->x, F32, CT_ANY, CT_ANY);
+    ct__need(&r, "table", &a->table, F32, CT_ANY, a->x.cols);
+    ct__need_vector(&r, "rows", &a->rows, I32, a->x.rows);
+    ct__indexable(&r, "table's rows", a->table.rows);
+    return r.status;
+}
+
 ct_status ct__check_l2_normalize_forward(const struct ct_l2_normalize_forward_args *a, ct_error *err) {
     ct_rules r = {err, CT_OK};
     ct__need(&r, "x", &a->x, F32, CT_ANY, CT_ANY);

@@ -25,6 +25,8 @@ typedef struct encoder {
     ct_model *model;
     ct_batcher *batcher;
     ct_batch batch;
+    int32_t *unknown; /* [CT_ENCODE_ROWS]: items whose vectors users ask for */
+    float *vectors;   /* [CT_ENCODE_ROWS, D]: theirs, which nobody else asked for */
 } encoder;
 
 static ct_status encoder_open(encoder *e, ct_model *model, ct_batcher *batcher, ct_error *err) {
@@ -32,10 +34,43 @@ static ct_status encoder_open(encoder *e, ct_model *model, ct_batcher *batcher, 
     memset(e, 0, sizeof *e);
     e->model = model;
     e->batcher = batcher;
-    return ct_batch_create(&e->batch, &caps, err);
+    CT_CHECK(ct_batch_create(&e->batch, &caps, err));
+    if (caps.latest == 0) return CT_OK;
+    CT_CHECK(ct_calloc(CT_ENCODE_ROWS, sizeof *e->unknown, (void **)&e->unknown, err));
+    return ct_calloc(CT_ENCODE_ROWS * (size_t)ct_model_dim(model), sizeof *e->vectors, (void **)&e->vectors, err);
 }
 
-static void encoder_close(encoder *e) { ct_batch_free(&e->batch); }
+static void encoder_close(encoder *e) {
+    ct_batch_free(&e->batch);
+    ct_free(e->unknown);
+    ct_free(e->vectors);
+}
+
+static ct_status encode_unknown(encoder *e, int32_t n, ct_error *err) {
+    CT_CHECK(ct_batcher_items(e->batcher, e->unknown, n, &e->batch, err));
+    return ct_model_encode_items(e->model, &e->batch, e->vectors, err);
+}
+
+static bool is_among(const int32_t *list, int32_t n, int32_t value) {
+    for (int32_t i = 0; i < n; i++)
+        if (list[i] == value) return true;
+    return false;
+}
+
+/* Encodes those of the users' latest items that the model does not know yet. The batch's other side is free for it. */
+static ct_status learn_latest(encoder *e, ct_error *err) {
+    const ct_bag *latest = &e->batch.users.latest;
+    int32_t n = 0;
+    for (int32_t k = 0; k < latest->n_entries; k++) {
+        const int32_t item = latest->ids[k];
+        if (ct_model_knows_item(e->model, item) || is_among(e->unknown, n, item)) continue;
+        e->unknown[n++] = item;
+        if (n < CT_ENCODE_ROWS) continue;
+        CT_CHECK(encode_unknown(e, n, err));
+        n = 0;
+    }
+    return n > 0 ? encode_unknown(e, n, err) : CT_OK;
+}
 
 static ct_status encode_texts(encoder *e, const texts *t, int64_t from, int32_t n, float *vectors, ct_error *err) {
     const int64_t dim = ct_model_dim(e->model);
@@ -53,6 +88,7 @@ static ct_status encode_block(encoder *e, const side *s, int64_t from, int32_t n
     float *out = vectors + from * ct_model_dim(e->model);
     if (s->moments) {
         CT_CHECK(ct_batcher_users(e->batcher, s->moments + from, n, &e->batch, err));
+        CT_CHECK(learn_latest(e, err));
         return ct_model_encode_users(e->model, &e->batch, out, err);
     }
     CT_CHECK(ct_batcher_items(e->batcher, s->items + from, n, &e->batch, err));

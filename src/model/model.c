@@ -18,6 +18,12 @@ struct ct_model {
     ct_device_batch batch;
     ct_nn_loss loss; /* of the last pass with a loss; in the tape's arena */
     bool training;
+    /* With model.history: the items' vectors as encoding passes leave them. Training keeps its own, a part of the
+     * parameters, so that a validation changes nothing in a run. */
+    ct_tensor encoded;   /* [n_items, D] on the device; data NULL: none */
+    bool owns_encoded;   /* else it is the parameters' table */
+    bool *known;         /* [n_items]: encoded since the weights changed */
+    bool any_known;
 };
 
 /* ---- parameters ----------------------------------------------------------------------------------------------- */
@@ -79,6 +85,37 @@ static ct_status fill_params(ct_model *m, ct_error *err) {
     return CT_OK;
 }
 
+/* ---- the items' vectors --------------------------------------------------------------------------------------- */
+
+static ct_tensor vectors_table(const ct_model *m) {
+    if (m->towers.vectors_table < 0) return (ct_tensor){0};
+    const ct_id_table *t = &m->params.tables[m->towers.vectors_table];
+    return ct_f32(t->w, t->rows, t->cols);
+}
+
+static ct_status create_encoded(ct_model *m, ct_error *err) {
+    const ct_tensor table = vectors_table(m);
+    if (!table.data) return CT_OK;
+    CT_CHECK(ct_calloc((size_t)table.rows, sizeof *m->known, (void **)&m->known, err));
+    m->encoded = table;
+    if (!m->training) return CT_OK;
+    m->encoded.data = NULL;
+    m->owns_encoded = true;
+    return ct_device_alloc(m->device, (size_t)table.rows * (size_t)table.cols, sizeof(float), &m->encoded.data, err);
+}
+
+bool ct_model_knows_item(const ct_model *m, int32_t item) { return !m->known || m->known[item]; }
+
+void ct_model_forget_items(ct_model *m) {
+    if (m->any_known) memset(m->known, 0, (size_t)m->encoded.rows * sizeof *m->known);
+    m->any_known = false;
+}
+
+static void know_items(ct_model *m, const ct_item_side *items) {
+    for (int32_t r = 0; m->known && r < items->n_rows; r++)
+        if (items->item[r] >= 0) m->known[items->item[r]] = m->any_known = true;
+}
+
 /* ---- passes --------------------------------------------------------------------------------------------------- */
 
 /* The loss's view of the batch. */
@@ -123,6 +160,7 @@ static ct_status forward_backward(ct_model *m, ct_error *err) {
     set_unique(m, m->towers.person_table, &m->batch.host->person_rows);
     set_unique(m, m->towers.entity_table, &m->batch.host->entity_rows);
     CT_CHECK(ct_params_zero_grad(&m->params, err));
+    m->towers.vectors = vectors_table(m);
     ct_tape_begin(m->tape, true);
     forward_loss(m);
     return ct_tape_backward(m->tape, err);
@@ -149,6 +187,7 @@ static ct_status plan_encoding(ct_model *m, const ct_batch_caps *caps, ct_error 
     CT_CHECK(ct_batch_create(&full, caps, err));
     ct_batch_fill_caps(&full, caps);
     m->batch.host = &full;
+    m->towers.vectors = m->encoded;
     ct_tape_plan_begin(m->tape);
     ct_tape_begin(m->tape, false);
     ct_towers_user(&m->towers, m->tape, &m->batch);
@@ -177,7 +216,9 @@ static ct_status plan(ct_model *m, const ct_model_caps *caps, ct_error *err) {
     if (caps->encode.pairs > 0) CT_CHECK(block_bytes(&caps->encode, &bytes, err));
     CT_CHECK(ct_device_batch_create(&m->batch, m->device, bytes, err));
     if (m->training) CT_CHECK(plan_training(m, &caps->train, err));
-    if (caps->encode.pairs > 0) CT_CHECK(plan_encoding(m, &caps->encode, err));
+    if (caps->encode.pairs == 0) return CT_OK;
+    CT_CHECK(create_encoded(m, err));
+    CT_CHECK(plan_encoding(m, &caps->encode, err));
     return CT_OK;
 }
 
@@ -206,6 +247,8 @@ fail:
 void ct_model_free(ct_model *m) {
     if (!m) return;
     ct_tape_free(m->tape);
+    if (m->owns_encoded) ct_device_free(m->device, m->encoded.data);
+    ct_free(m->known);
     ct_device_batch_free(&m->batch);
     ct_towers_free(&m->towers);
     ct_params_free(&m->params);
@@ -215,13 +258,14 @@ void ct_model_free(ct_model *m) {
 static void count_params(const ct_params *p, ct_model_memory *memory) {
     size_t rows = 0; /* bytes of the tables' compact gradients */
     for (int32_t i = 0; i < p->n_segments; i++) memory->n_dense += p->segments[i].rows * p->segments[i].cols;
+    int64_t state = 0;
     for (int32_t i = 0; i < p->n_tables; i++) {
-        memory->n_ids += p->tables[i].rows * p->tables[i].cols;
+        *(p->tables[i].state ? &state : &memory->n_ids) += p->tables[i].rows * p->tables[i].cols;
         rows += (size_t)(p->tables[i].max_unique * p->tables[i].cols) * sizeof(float);
     }
-    memory->weights = (size_t)(p->n_values + memory->n_ids) * sizeof(float);
+    memory->weights = (size_t)(p->n_values + memory->n_ids + 2 * state) * sizeof(float); /* training's and encoding's */
     memory->gradients = (size_t)p->n_values * sizeof(float) + rows;
-    memory->optimizer = 2 * memory->weights;
+    memory->optimizer = 2 * (size_t)(p->n_values + memory->n_ids) * sizeof(float);
 }
 
 ct_status ct_model_measure(const ct_config *config, const ct_model_sizes *sizes, ct_device *device,
@@ -260,6 +304,7 @@ size_t ct_model_activation_bytes(const ct_model *m) { return ct_tape_bytes(m->ta
 ct_status ct_model_step(ct_model *m, const ct_batch *batch, ct_error *err) {
     if (!m->training) return ct_fail(err, CT_ERR_ARGUMENT, "model: a step on a model that was opened for encoding");
     CT_CHECK(ct_device_batch_upload(&m->batch, batch, err));
+    ct_model_forget_items(m); /* the update that follows changes the weights */
     return forward_backward(m, err);
 }
 
@@ -278,6 +323,7 @@ ct_status ct_model_read_loss(ct_model *m, ct_model_loss *loss, ct_error *err) {
 
 ct_status ct_model_eval_loss(ct_model *m, const ct_batch *batch, ct_model_loss *loss, ct_error *err) {
     CT_CHECK(ct_device_batch_upload(&m->batch, batch, err));
+    m->towers.vectors = m->encoded;
     ct_tape_begin(m->tape, false);
     forward_loss(m);
     CT_CHECK(ct_tape_status(m->tape, err));
@@ -286,6 +332,7 @@ ct_status ct_model_eval_loss(ct_model *m, const ct_batch *batch, ct_model_loss *
 
 static ct_status encode(ct_model *m, const ct_batch *batch, bool users, float *vectors, ct_error *err) {
     CT_CHECK(ct_device_batch_upload(&m->batch, batch, err));
+    m->towers.vectors = m->encoded;
     ct_tape_begin(m->tape, false);
     const ct_var v = users ? ct_towers_user(&m->towers, m->tape, &m->batch)
                            : ct_towers_item(&m->towers, m->tape, &m->batch);
@@ -299,7 +346,9 @@ ct_status ct_model_encode_users(ct_model *m, const ct_batch *batch, float *vecto
 }
 
 ct_status ct_model_encode_items(ct_model *m, const ct_batch *batch, float *vectors, ct_error *err) {
-    return encode(m, batch, false, vectors, err);
+    CT_CHECK(encode(m, batch, false, vectors, err));
+    know_items(m, &batch->items);
+    return CT_OK;
 }
 
 ct_status ct_model_scale(ct_model *m, float *scale, ct_error *err) {

@@ -1,5 +1,6 @@
 /* The two-tower model: u = normalize(W_u [encoder(user text); person id; history ids] + platform),
- * i = normalize(W_i [encoder(item text); entity id] + platform), score = u . i / temperature. */
+ * i = normalize(W_i [encoder(item text); entity id] + platform), score = u . i / temperature. With model.history the
+ * user's bracket also has the mean of i over the latest items, as they were encoded last. */
 #ifndef CT_MODEL_MODEL_H
 #define CT_MODEL_MODEL_H
 
@@ -11,7 +12,7 @@
 typedef struct ct_model_sizes {
     int32_t vocab;
     int32_t n_platforms;
-    int64_t n_persons, n_entities;
+    int64_t n_persons, n_entities, n_items;
 } ct_model_sizes;
 
 /* Caps of the batches that the model will be given, for planning. encode_rows 0: never encodes. */
@@ -59,9 +60,16 @@ ct_status ct_model_read_loss(ct_model *model, ct_model_loss *loss, ct_error *err
 /* The loss of a batch without gradients or dropout, for validation. */
 ct_status ct_model_eval_loss(ct_model *model, const ct_batch *batch, ct_model_loss *loss, ct_error *err);
 
-/* Vectors of the batch's users or items to vectors[n_rows, D] on the host. */
+/* Vectors of the batch's users or items to vectors[n_rows, D] on the host. With model.history a user's vector needs
+ * those of the latest items: the caller first encodes the items for which ct_model_knows_item is false
+ * (ct_encode_users does). */
 ct_status ct_model_encode_users(ct_model *model, const ct_batch *batch, float *vectors, ct_error *err);
 ct_status ct_model_encode_items(ct_model *model, const ct_batch *batch, float *vectors, ct_error *err);
+
+/* False: the item's vector is asked for by users, and was not encoded since the weights changed. */
+bool ct_model_knows_item(const ct_model *model, int32_t item);
+/* After weights were changed by other ways than a step. */
+void ct_model_forget_items(ct_model *model);
 
 /* 1 / temperature as it stands (waits). */
 ct_status ct_model_scale(ct_model *model, float *scale, ct_error *err);

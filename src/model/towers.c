@@ -30,7 +30,7 @@ static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static ct_status add_tables(ct_towers *w, const ct_model_sizes *sizes, ct_params *params, const ct_batch_caps *caps,
                             ct_error *err) {
     const ct_config_model *m = &w->config->model;
-    w->person_table = w->entity_table = -1;
+    w->person_table = w->entity_table = w->vectors_table = -1;
     if (m->id_users > 0)
         CT_CHECK(ct_params_add_table(params, &w->person_table, "user.ids", sizes->n_persons, m->id_users,
                                      1.0f / sqrtf((float)m->id_users), smaller(caps->pairs, sizes->n_persons), err));
@@ -38,6 +38,8 @@ static ct_status add_tables(ct_towers *w, const ct_model_sizes *sizes, ct_params
         CT_CHECK(ct_params_add_table(
             params, &w->entity_table, "item.ids", sizes->n_entities, m->id_items, 1.0f / sqrtf((float)m->id_items),
             smaller((int64_t)caps->items + (int64_t)caps->pairs * caps->history, sizes->n_entities), err));
+    if (m->history > 0)
+        CT_CHECK(ct_params_add_state_table(params, &w->vectors_table, "item.vectors", sizes->n_items, m->dim, err));
     return CT_OK;
 }
 
@@ -50,7 +52,7 @@ ct_status ct_towers_create(ct_towers *w, const ct_config *config, const ct_model
     CT_CHECK(ct_text_encoder_create(&w->user.encoder, "user.encoder", &m->user, params, sizes->vocab,
                                     config->data.max_user_tokens, err));
     w->user.text_width = ct_text_encoder_width(&m->user);
-    w->user.width = w->user.text_width + m->id_users + (history ? m->id_items : 0);
+    w->user.width = w->user.text_width + m->id_users + (history ? m->id_items : 0) + (m->history > 0 ? m->dim : 0);
     CT_CHECK(add_projection(&w->user, "user", config, sizes, params, err));
     CT_CHECK(ct_text_encoder_create(&w->item.encoder, "item.encoder", &m->item, params, sizes->vocab,
                                     config->data.max_item_tokens, err));
@@ -79,6 +81,13 @@ static int64_t bag_columns(ct_tape *t, ct_var whole, int64_t from, int32_t table
     return from + width;
 }
 
+/* The mean of the latest items' vectors. They are constants here: the items learn from the items' side. */
+static void latest_columns(const ct_towers *w, ct_tape *t, ct_var into, const ct_device_batch *b) {
+    const ct_bag *bag = &b->host->users.latest;
+    ct_nn_fixed_bag(t, into, w->vectors, ct_device_i32(b, bag->ids, bag->n_entries),
+                    ct_device_i32(b, bag->offsets, bag->n_rows + 1), ct_device_f32(b, bag->scale, bag->n_rows));
+}
+
 /* From the projection's input to the shared space. */
 static ct_var project(const ct_tower *tower, const ct_config *config, ct_tape *t, ct_var input,
                       const ct_device_batch *b, const int32_t *platform, const ct_segments *by_platform, int64_t rows) {
@@ -97,7 +106,8 @@ ct_var ct_towers_user(const ct_towers *w, ct_tape *t, const ct_device_batch *b) 
     if (from > 0) ct_text_encoder_forward(&w->user.encoder, t, ct_tape_columns(t, input, 0, from), b, &side->text);
     from = bag_columns(t, input, from, w->person_table, b, &side->person, &host->person_seg);
     if (w->config->model.id_history > 0)
-        bag_columns(t, input, from, w->entity_table, b, &side->history, &host->history_seg);
+        from = bag_columns(t, input, from, w->entity_table, b, &side->history, &host->history_seg);
+    if (w->vectors.data) latest_columns(w, t, ct_tape_columns(t, input, from, w->config->model.dim), b);
     return project(&w->user, w->config, t, input, b, side->platform, &side->by_platform, side->n_rows);
 }
 
@@ -112,5 +122,7 @@ ct_var ct_towers_item(const ct_towers *w, ct_tape *t, const ct_device_batch *b) 
         ct_text_encoder_forward(&w->item.encoder, t, ct_tape_columns(t, input, 0, from), b, &side->text);
     }
     bag_columns(t, input, from, w->entity_table, b, &side->entity, &host->entity_seg);
-    return project(&w->item, w->config, t, input, b, side->platform, &side->by_platform, side->n_rows);
+    const ct_var v = project(&w->item, w->config, t, input, b, side->platform, &side->by_platform, side->n_rows);
+    if (w->vectors.data) ct_nn_scatter(t, w->vectors, v, ct_device_i32(b, side->item, side->n_rows));
+    return v;
 }

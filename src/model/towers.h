@@ -20,6 +20,9 @@ typedef struct ct_towers {
     ct_fusion fusion; /* of the item, where it has an image encoder */
     bool fuses;
     int32_t person_table, entity_table; /* -1: none */
+    int32_t vectors_table;              /* state: each item's vector as its last training step saw it; -1: none */
+    ct_tensor vectors; /* [n_items, D]: where ct_towers_item leaves its vectors and ct_towers_user finds those of the
+                          latest items; data NULL: none. Its owner sets it before a pass */
 } ct_towers;
 
 /* Registers the parameters of both towers and the id tables. */

@@ -39,6 +39,10 @@ ct_var ct_nn_lookup(ct_tape *t, ct_var into, bool add, ct_param table, ct_tensor
 /* Bags of an id table; grad.rows is ignored (the compact gradient buffer is by the table's unique list). */
 ct_var ct_nn_bag(ct_tape *t, ct_var into, int32_t table, ct_tensor ids, ct_tensor offsets, ct_tensor scale,
                  ct_lookup_grad grad);
+/* Bags of rows of a table that nothing trains: no gradient flows back. */
+ct_var ct_nn_fixed_bag(ct_tape *t, ct_var into, ct_tensor table, ct_tensor ids, ct_tensor offsets, ct_tensor scale);
+/* Writes the rows of x to a table's rows: see kernels/scatter_rows.h. A side effect of the pass, in training or not. */
+void ct_nn_scatter(ct_tape *t, ct_tensor table, ct_var x, ct_tensor rows);
 ct_var ct_nn_l2_normalize(ct_tape *t, ct_var x, float eps);
 
 /* The loss over a batch of pairs. batch.u, batch.v, batch.log_scale are filled in here. loss and stats: see

@@ -76,6 +76,24 @@ ct_var ct_nn_bag(ct_tape *t, ct_var into, int32_t table, ct_tensor ids, ct_tenso
     return s.y;
 }
 
+ct_var ct_nn_fixed_bag(ct_tape *t, ct_var into, ct_tensor table, ct_tensor ids, ct_tensor offsets, ct_tensor scale) {
+    if (ct_tape_failed(t)) return CT_VAR_NEW;
+    const ct_var y = ct__nn_into(t, into, offsets.rows - 1, table.cols);
+    if (ct_tape_failed(t)) return CT_VAR_NEW;
+    ct_error err = CT_ERROR_INIT;
+    const struct ct_gather_rows_forward_args a = {
+        .y = ct_tape_value(t, y), .table = table, .ids = ids, .offsets = offsets, .scale = scale};
+    ct__nn_check(t, ct_gather_rows_forward(ct_tape_device(t), &a, &err), &err);
+    return y;
+}
+
+void ct_nn_scatter(ct_tape *t, ct_tensor table, ct_var x, ct_tensor rows) {
+    if (ct_tape_failed(t)) return;
+    ct_error err = CT_ERROR_INIT;
+    const struct ct_scatter_rows_args a = {.table = table, .x = ct_tape_value(t, x), .rows = rows};
+    ct__nn_check(t, ct_scatter_rows(ct_tape_device(t), &a, &err), &err);
+}
+
 /* ---- BERT's input layer --------------------------------------------------------------------------------------- */
 
 typedef struct embed_state {

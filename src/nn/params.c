@@ -44,6 +44,8 @@ ct_status ct_params_add_state(ct_params *params, ct_param *out, const char *name
 ct_status ct_params_add_table(ct_params *params, int32_t *out, const char *name, int64_t rows, int64_t cols,
                               float scale, int64_t max_unique, ct_error *err) {
     *out = -1;
+    if (params->n_state_tables > 0)
+        return ct_fail(err, CT_ERR_INTERNAL, "id table '%s': added behind a table of state", name);
     if (params->n_tables == CT_ID_TABLES_MAX || strlen(name) >= sizeof params->tables[0].name)
         return ct_fail(err, CT_ERR_INTERNAL, "id table '%s': at most %d tables, names shorter than %zu", name,
                        CT_ID_TABLES_MAX, sizeof params->tables[0].name);
@@ -51,6 +53,14 @@ ct_status ct_params_add_table(ct_params *params, int32_t *out, const char *name,
     *t = (ct_id_table){.rows = rows, .cols = cols, .scale = scale, .lr_scale = 1.0f, .max_unique = max_unique};
     strcpy(t->name, name);
     *out = params->n_tables++;
+    return CT_OK;
+}
+
+ct_status ct_params_add_state_table(ct_params *params, int32_t *out, const char *name, int64_t rows, int64_t cols,
+                                    ct_error *err) {
+    CT_CHECK(ct_params_add_table(params, out, name, rows, cols, 0.0f, 0, err));
+    params->tables[*out].state = true;
+    params->n_state_tables++;
     return CT_OK;
 }
 
@@ -111,7 +121,7 @@ static ct_status allocate_f32(ct_params *params, float **out, int64_t rows, int6
 
 static ct_status allocate_table(ct_params *params, ct_id_table *t, ct_error *err) {
     CT_CHECK(allocate_f32(params, &t->w, t->rows, t->cols, err));
-    if (!params->training) return CT_OK;
+    if (!params->training || t->state) return CT_OK;
     CT_CHECK(allocate_f32(params, &t->m, t->rows, t->cols, err));
     CT_CHECK(allocate_f32(params, &t->v, t->rows, t->cols, err));
     return allocate_f32(params, &t->g, t->max_unique, t->cols, err);
@@ -127,7 +137,7 @@ ct_status ct_params_allocate(ct_params *params, uint64_t seed, ct_error *err) {
     for (int32_t i = 0; i < params->n_segments; i++) CT_CHECK(init_segment(params, &params->segments[i], seed, err));
     for (int32_t i = 0; i < params->n_tables; i++) {
         CT_CHECK(allocate_table(params, &params->tables[i], err));
-        CT_CHECK(init_table(params, &params->tables[i], seed, err));
+        if (!params->tables[i].state) CT_CHECK(init_table(params, &params->tables[i], seed, err)); /* others stay 0 */
     }
     return CT_OK;
 }
@@ -181,7 +191,8 @@ ct_tensor ct_params_grad(const ct_params *params, ct_param p) {
 int64_t ct_params_count(const ct_params *params) {
     int64_t n = 0;
     for (int32_t i = 0; i < params->n_segments; i++) n += params->segments[i].rows * params->segments[i].cols;
-    for (int32_t i = 0; i < params->n_tables; i++) n += params->tables[i].rows * params->tables[i].cols;
+    for (int32_t i = 0; i < params->n_tables - params->n_state_tables; i++)
+        n += params->tables[i].rows * params->tables[i].cols;
     return n;
 }
 

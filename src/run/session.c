@@ -44,7 +44,7 @@ static ct_status open_data(ct_session *s, ct_error *err) {
 
 ct_model_sizes ct_session_sizes(const ct_session *s) {
     return (ct_model_sizes){ct_tokenizer_size(s->data->tokenizer), s->data->n_platforms, s->data->n_persons,
-                            s->data->n_entities};
+                            s->data->n_entities, s->data->n_items};
 }
 
 ct_model_caps ct_session_caps(const ct_session *s) {

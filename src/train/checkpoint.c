@@ -14,7 +14,7 @@
 
 static const char format_name[] = "crosstower-checkpoint-1";
 
-/* ---- the list of tensors: segments, then id tables; weights, then Adam's moments ------------------------------ */
+/* ---- the list of tensors: segments, then tables; weights, then Adam's moments of those that train ------------- */
 
 typedef struct entry {
     char name[128]; /* in the file */
@@ -26,7 +26,8 @@ static const char *const kinds[] = {"param", "adam_m", "adam_v"};
 
 /* The i-th tensor of the file; false behind the last. */
 static bool entry_at(const ct_params *p, bool with_optimizer, int64_t i, entry *e) {
-    const int64_t per_kind = p->n_segments + p->n_tables, kind = i / per_kind, k = i % per_kind;
+    const int64_t all = p->n_segments + p->n_tables, trained = all - p->n_state_tables;
+    const int64_t kind = i < all ? 0 : 1 + (i - all) / trained, k = i < all ? i : (i - all) % trained;
     if (kind >= (with_optimizer ? 3 : 1)) return false;
     if (k < p->n_segments) {
         const ct_segment *s = &p->segments[k];
@@ -226,6 +227,7 @@ ct_status ct_checkpoint_load(const char *path, ct_model *model, const ct_dataset
     CT_TRY(check_data(path, state, data, err), st, done);
     for (; entry_at(p, with_optimizer, wanted, &e); wanted++)
         CT_TRY(read_entry(f, path, ct_model_device(model), &e, err), st, done);
+    ct_model_forget_items(model);
     /* What the file holds beyond these is another model's, unless it is the optimizer's that nobody asked for. */
     for (int i = 0; i < ct_safetensors_count(f); i++) {
         const char *name = ct_safetensors_at(f, i)->name;

@@ -190,6 +190,7 @@ ct_config fake_config(void) {
     c.model.item.kind = CT_ENCODER_CNN;
     c.model.id_users = c.model.id_items = 8;
     c.model.id_history = 5;
+    c.model.history = 4;
     c.train.batch = 32;
     c.train.platform_temperature = 1.0;
     c.train.batches = CT_BATCHES_MIXED;

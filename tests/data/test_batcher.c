@@ -235,6 +235,9 @@ static void check_past(const rig *r, int64_t *reviews, int64_t *titles) {
             assert_true(allowed_item(r->pairs[i], history->ids[k], true));
             for (int32_t l = history->offsets[i]; l < k; l++) assert_int_not_equal(history->ids[l], history->ids[k]);
         }
+        const ct_bag *latest = &b->users.latest;
+        for (int32_t k = latest->offsets[i]; k < latest->offsets[i + 1]; k++)
+            assert_true(allowed_item(r->pairs[i], latest->ids[k], false));
     }
 }
 
@@ -310,8 +313,9 @@ static void ids_are_hidden_with_their_probability(void **state) {
     ct_config config = fake_config();
     for (int i = 0; i <= 4; i++) {
         rig r;
-        int64_t rows = 0, persons = 0, histories = 0, items = 0, entities = 0, both = 0, pasts = 0;
+        int64_t rows = 0, persons = 0, histories = 0, items = 0, entities = 0, both = 0, pasts = 0, latest = 0;
         config.model.id_dropout = 0.25 * i;
+        config.train.part_dropout = 0.2 * i;
         rig_create(&r, config);
         for (int64_t t = 0; t < 60; t++) {
             rig_step(&r, t);
@@ -327,6 +331,7 @@ static void ids_are_hidden_with_their_probability(void **state) {
                 const bool history = r.batch.users.history.scale[b] > 0.0f;
                 pasts++;
                 histories += history;
+                latest += r.batch.users.latest.scale[b] > 0.0f;
                 both += history && r.batch.users.person.scale[b] > 0.0f;
             }
         }
@@ -335,6 +340,7 @@ static void ids_are_hidden_with_their_probability(void **state) {
         assert_true(fabs((double)entities / (double)items - want) < 0.05);
         assert_true(fabs((double)histories / (double)pasts - want) < 0.05);
         assert_true(fabs((double)both / (double)pasts - want * want) < 0.05); /* each by itself */
+        assert_true(fabs((double)latest / (double)pasts - (1.0 - config.train.part_dropout)) < 0.05);
         rig_free(&r);
     }
 }

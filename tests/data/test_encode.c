@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <math.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -90,6 +91,14 @@ static void users_are_encoded_at_their_moment(void **state) {
                 else unknown_entities++;
             }
             assert_int_equal(at, history->offsets[u + 1]);
+
+            const ct_bag *recent = &batch.users.latest; /* the items themselves, trained or not */
+            const int few = all < 4 ? all : 4;
+            assert_int_equal(recent->offsets[u + 1] - recent->offsets[u], few);
+            for (int i = 0; i < few; i++)
+                assert_int_equal(recent->ids[recent->offsets[u] + i], d->inter_item[latest[i]]);
+            const double scale = few > 0 ? sqrt((double)config.model.dim) / few : 0.0;
+            assert_true(fabs((double)recent->scale[u] - scale) <= 1e-6 * scale);
         }
     }
     assert_true(strangers > 0 && unknown_entities > 0 && silent > 0);
@@ -222,7 +231,7 @@ static void wrong_settings_are_refused(void **state) {
         {2, 9, 64, 5, "{profile}", "data.max_user_tokens: found 2, want from 3"},
         {24, 0, 64, 5, "{profile}", "data.max_item_tokens: found 0, want from 1"},
         {24, 9, 0, 5, "{profile}", "data.bucket: found 0"},
-        {24, 9, 64, -1, "{profile}", "model.id_history: found -1"},
+        {24, 9, 64, -1, "{profile}", "model.ids.history: found -1"},
         {24, 9, 64, 5, "{profil}", "data.user_text: character 1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -266,7 +275,7 @@ static void check_list(const ct_batch *b, const void *list, int64_t n) {
 
 static void caps_fill_the_whole_block(void **state) {
     (void)state;
-    const ct_batch_caps caps = {7, 5, 11, 9, 3, 64, 3, 20, true, 0, false, 0};
+    const ct_batch_caps caps = {7, 5, 11, 9, 3, 4, 64, 3, 20, true, 0, false, 0};
     ct_batch b;
     assert_int_equal(ct_batch_create(&b, &caps, NULL), CT_OK);
     memset(b.block, 0x5A, b.block_bytes);
@@ -291,7 +300,7 @@ static void caps_fill_the_whole_block(void **state) {
     assert_null(b.block);
     ct_batch_free(NULL);
 
-    const ct_batch_caps nothing = {0, 0, 0, 0, 0, 1, 0, 0, true, 0, false, 0};
+    const ct_batch_caps nothing = {0, 0, 0, 0, 0, 0, 1, 0, 0, true, 0, false, 0};
     assert_int_equal(ct_batch_create(&b, &nothing, NULL), CT_OK);
     ct_batch_fill_caps(&b, &nothing);
     assert_int_equal(b.mask_begin[0], 0);
@@ -305,12 +314,13 @@ static void impossible_caps_are_refused(void **state) {
         ct_status status;
         const char *message;
     } cases[] = {
-        {{-1, 5, 11, 9, 3, 64, 3, 20, true, 0, false, 0}, CT_ERR_ARGUMENT, "caps of -1 pairs"},
-        {{7, 5, 11, 9, 3, 0, 3, 20, true, 0, false, 0}, CT_ERR_ARGUMENT, "bucket 0"},
-        {{1 << 20, 5, 1 << 12, 9, 3, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "data.max_user_tokens"},
-        {{7, 1 << 20, 11, 1 << 12, 3, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "data.max_item_tokens"},
-        {{1 << 20, 5, 1, 9, 1 << 12, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "model.id_history"},
-        {{7, 5, 11, 9, 3, 64, 3, INT64_C(1) << 31, true, 0, false, 0}, CT_ERR_CONFIG, "known positives"},
+        {{-1, 5, 11, 9, 3, 4, 64, 3, 20, true, 0, false, 0}, CT_ERR_ARGUMENT, "caps of -1 pairs"},
+        {{7, 5, 11, 9, 3, 4, 0, 3, 20, true, 0, false, 0}, CT_ERR_ARGUMENT, "bucket 0"},
+        {{1 << 20, 5, 1 << 12, 9, 3, 4, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "data.max_user_tokens"},
+        {{7, 1 << 20, 11, 1 << 12, 3, 4, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "data.max_item_tokens"},
+        {{1 << 20, 5, 1, 9, 1 << 12, 0, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "model.ids.history"},
+        {{1 << 20, 5, 1, 9, 3, 1 << 12, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "model.history"},
+        {{7, 5, 11, 9, 3, 4, 64, 3, INT64_C(1) << 31, true, 0, false, 0}, CT_ERR_CONFIG, "known positives"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ct_batch b;

@@ -59,6 +59,7 @@ static uint64_t hash_batch(const ct_batch *b) {
     uint64_t h = (uint64_t)b->step;
     h = mix(mix_pack(h, &b->users.text), b->users.platform, b->users.n_rows);
     h = mix_bag(mix_bag(mix_segments(h, &b->users.by_platform), &b->users.person), &b->users.history);
+    h = mix_bag(h, &b->users.latest);
     h = mix(mix_pack(h, &b->items.text), b->items.platform, b->items.n_rows);
     h = mix_bag(mix_segments(h, &b->items.by_platform), &b->items.entity);
     h = mix(mix(mix(h, b->items.item, b->items.n_rows), b->pos, b->n_pairs), b->weight, b->n_pairs);

@@ -120,6 +120,7 @@ static const char yaml[] =
     "  dim: 16\n"
     "  user: {layers: 1, hidden: 16, heads: 2}\n"
     "  item: {text: cnn, embed: 16, widths: [1, 2], filters: 8}\n"
+    "  history: 3\n"
     "  ids: {users: 8, items: 8, history: 4}\n"
     "train: {batch: 32, epochs: 2, lr: 1e-2, log_every: 4, checkpoint: {every: 0.5 epoch}}\n"
     "eval: {at: [5, 10], bootstrap: 60, split: {valid: 0.12, test: 0.15}}\n"
