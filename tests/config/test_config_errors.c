@@ -164,7 +164,7 @@ static const wrong wrongs[] = {
     {"model: {user: {encoder: none, dropout: 0}, ids: {users: 4}}\n", 1, 31, "model.user.dropout",
      "has no meaning"},
     {"model: {user: {encoder: none}}\n", 1, 25, "model.user.encoder",
-     "set model.ids.users or model.ids.history"},
+     "set model.history, model.ids.users or model.ids.history"},
     {"model: {item: {text: none}}\n", 1, 22, "model.item.text", "set model.item.image or model.ids.items"},
     {"model: {item: {image_size: 32}}\n", 1, 16, "model.item.image_size",
      "has no meaning with 'model.item.image: none'"},

@@ -191,6 +191,7 @@ ct_config fake_config(void) {
     c.model.id_users = c.model.id_items = 8;
     c.model.id_history = 5;
     c.model.history = 4;
+    c.model.dim = 16;
     c.train.batch = 32;
     c.train.platform_temperature = 1.0;
     c.train.batches = CT_BATCHES_MIXED;

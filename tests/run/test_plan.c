@@ -57,7 +57,10 @@ static void check_plan(const char *a, const char *b, int64_t batch) {
     const ct_params *p = ct_model_params(s.model);
     size_t dense = 0, tables = 0, rows = 0;
     for (int32_t i = 0; i < p->n_segments; i++) dense += (size_t)(p->segments[i].rows * p->segments[i].cols);
-    for (int32_t i = 0; i < p->n_tables; i++) {
+    const int32_t trained = p->n_tables - p->n_state_tables;
+    const ct_id_table *state = p->n_state_tables ? &p->tables[trained] : NULL; /* training's, and encoding's of its size */
+    const size_t vectors = state ? 2 * (size_t)(state->rows * state->cols) : 0;
+    for (int32_t i = 0; i < trained; i++) {
         tables += (size_t)(p->tables[i].rows * p->tables[i].cols);
         rows += (size_t)(p->tables[i].max_unique * p->tables[i].cols);
     }
@@ -72,7 +75,7 @@ static void check_plan(const char *a, const char *b, int64_t batch) {
              (long long)s.data->n_items);
     expect_word(text, key);
     const size_t flat = (size_t)p->n_values * 4;
-    expect_bytes(text, "weights", flat + 4 * tables);
+    expect_bytes(text, "weights", flat + 4 * (tables + vectors));
     expect_bytes(text, "gradients", flat + 4 * rows);
     expect_bytes(text, "optimizer state", 2 * (flat + 4 * tables));
     expect_bytes(text, "activations and their gradients", ct_model_activation_bytes(s.model));

@@ -66,7 +66,7 @@ static uint64_t contents(const stepper *s, int kinds) {
     const float *const dense[] = {p->w, p->m, p->v};
     uint64_t h = 0;
     for (int k = 0; k < kinds; k++) {
-        for (int t = -1; t < p->n_tables; t++) {
+        for (int t = -1; t < p->n_tables - (k > 0 ? p->n_state_tables : 0); t++) {
             const ct_id_table *table = t < 0 ? NULL : &p->tables[t];
             const float *const parts[] = {table ? table->w : NULL, table ? table->m : NULL,
                                           table ? table->v : NULL};
