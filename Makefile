@@ -67,6 +67,7 @@ REF_SRCS := $(wildcard kernels/ref/*.c)
 CPU_SRCS := $(wildcard kernels/cpu/*.c)
 CLI_SRCS := $(wildcard src/cli/*.c)
 BENCH_SRCS := $(wildcard benchmarks/*.c)
+BENCH_ISA_SRCS := $(wildcard benchmarks/isa/*.c)
 SUPPORT_SRCS := $(wildcard tests/support/*.c)
 
 objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -75,7 +76,8 @@ REF_OBJS := $(foreach real,f32 f64,$(REF_SRCS:kernels/ref/%.c=$(BUILD)/obj/kerne
 CPU_OBJS := $(foreach isa,$(ISAS),$(CPU_SRCS:kernels/cpu/%.c=$(BUILD)/obj/kernels/cpu/$(isa)/%.o))
 LIB_OBJS := $(call objects_of,$(LIB_SRCS)) $(REF_OBJS) $(CPU_OBJS)
 CLI_OBJS := $(call objects_of,$(CLI_SRCS))
-BENCH_OBJS := $(call objects_of,$(BENCH_SRCS))
+BENCH_OBJS := $(call objects_of,$(BENCH_SRCS)) \
+              $(foreach isa,$(ISAS),$(BENCH_ISA_SRCS:benchmarks/isa/%.c=$(BUILD)/obj/benchmarks/isa/$(isa)/%.o))
 SUPPORT_OBJS := $(call objects_of,$(SUPPORT_SRCS))
 
 # A tool is tools/NAME.c or a folder tools/NAME/ of several files.
@@ -196,12 +198,13 @@ endef
 $(eval $(call ref_rule,f32,0))
 $(eval $(call ref_rule,f64,1))
 
-define cpu_rule
-$(BUILD)/obj/kernels/cpu/$(1)/%.o: kernels/cpu/%.c
+# Sources of $(2) once for each instruction set.
+define isa_rule
+$(BUILD)/obj/$(2)/$(1)/%.o: $(2)/%.c
 	@mkdir -p $$(@D)
 	$$(SAY) $$(COMPILE) $$(FAST_CFLAGS) $$(ISA_FLAGS_$(1)) -DCT_ISA=$(1)
 endef
-$(foreach isa,$(ISAS),$(eval $(call cpu_rule,$(isa))))
+$(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa),kernels/cpu)) $(eval $(call isa_rule,$(isa),benchmarks/isa)))
 
 # The list of objects is kept in a file so that a source that was removed leaves the archive too.
 $(BUILD)/objects: FORCE
