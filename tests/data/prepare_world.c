@@ -99,3 +99,24 @@ void world_linked(world *w, void **state) {
                        "user_id,item_id\na,m\nb,m\nc,n\n");
     p->users.person = "member";
 }
+
+void world_expect_user(const world *w, int platform, const char *id, const char *wanted) {
+    char got[512] = "";
+    const ct_dataset *d = w->data;
+    const int64_t u = ct_dataset_find_user(d, platform, id);
+    assert_true(u >= 0 && u < d->n_users);
+    assert_string_equal(ct_strings_get(&d->user_id, u), id);
+    for (int64_t k = d->inter_begin[u]; k < d->inter_begin[u + 1]; k++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s %lld %g;",
+                 ct_strings_get(&d->item_id, d->inter_item[k]), (long long)d->inter_time[k],
+                 d->inter_weight[k]);
+    assert_string_equal(got, wanted);
+}
+
+void world_expect_tokens(const world *w, const ct_token_lists *lists, int64_t i, const char *wanted) {
+    char got[512] = "";
+    for (int64_t k = lists->begin[i]; k < lists->begin[i + 1]; k++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "",
+                 ct_tokenizer_token(w->data->tokenizer, lists->ids[k]));
+    assert_string_equal(got, wanted);
+}

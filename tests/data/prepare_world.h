@@ -43,4 +43,9 @@ void world_refuse(world *w, ct_status wanted, const char *part);
 /* Frees the report and the dataset, clears the error. */
 void world_forget(world *w);
 
+/* A user's interactions must be these: "item time weight;" of each. */
+void world_expect_user(const world *w, int platform, const char *id, const char *wanted);
+/* The tokens of list i must be these, a space between two. */
+void world_expect_tokens(const world *w, const ct_token_lists *lists, int64_t i, const char *wanted);
+
 #endif

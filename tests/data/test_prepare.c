@@ -1,4 +1,4 @@
-/* Prepare: what is kept, counted, linked, split, tokenised; what is refused and in which words. */
+/* Prepare: what is kept, counted, left out, tokenised; what is refused and in which words. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,29 +6,6 @@
 #include "tests/data/prepare_world.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/temp_dir.h"
-
-/* "item time weight;" of a user's interactions. */
-static void expect_user(const world *w, int platform, const char *id, const char *wanted) {
-    char got[512] = "";
-    const ct_dataset *d = w->data;
-    const int64_t u = ct_dataset_find_user(d, platform, id);
-    assert_true(u >= 0 && u < d->n_users);
-    assert_string_equal(ct_strings_get(&d->user_id, u), id);
-    for (int64_t k = d->inter_begin[u]; k < d->inter_begin[u + 1]; k++)
-        snprintf(got + strlen(got), sizeof got - strlen(got), "%s %lld %g;",
-                 ct_strings_get(&d->item_id, d->inter_item[k]), (long long)d->inter_time[k],
-                 d->inter_weight[k]);
-    assert_string_equal(got, wanted);
-}
-
-/* A token list in words. */
-static void expect_tokens(const world *w, const ct_token_lists *lists, int64_t i, const char *wanted) {
-    char got[512] = "";
-    for (int64_t k = lists->begin[i]; k < lists->begin[i + 1]; k++)
-        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "",
-                 ct_tokenizer_token(w->data->tokenizer, lists->ids[k]));
-    assert_string_equal(got, wanted);
-}
 
 static void contents(void **state) {
     world w;
@@ -54,19 +31,19 @@ static void contents(void **state) {
     assert_int_equal(ct_dataset_find_user(d, 2, "u2"), -1);
     assert_int_equal(ct_dataset_find_item(d, 1, "x"), 3);
     assert_int_equal(d->item_platform[3], 1);
-    expect_user(&w, 0, "u1", "y 10 1;x 30 1;z 30 1;x 1767225600 1;");
-    expect_user(&w, 0, "u3", ""); /* listed, so it stays */
-    expect_user(&w, 1, "u1", "x 5 1;");
+    world_expect_user(&w, 0, "u1", "y 10 1;x 30 1;z 30 1;x 1767225600 1;");
+    world_expect_user(&w, 0, "u3", ""); /* listed, so it stays */
+    world_expect_user(&w, 1, "u1", "x 5 1;");
     assert_string_equal(ct_strings_get(&d->user_profile, 0), "tall");
     assert_string_equal(ct_strings_get(&d->user_profile, 1), "");
     assert_string_equal(ct_strings_get(&d->item_image, 0), "x.png");
     assert_string_equal(ct_strings_get(&d->item_title, 1), "Blue hat");
-    expect_tokens(&w, &d->item_tokens, 0, "red hat clothes warm");
-    expect_tokens(&w, &d->title_tokens, 0, "red hat");
-    expect_tokens(&w, &d->item_tokens, 2, "");
-    expect_tokens(&w, &d->profile_tokens, 0, "tall");
-    expect_tokens(&w, &d->review_tokens, d->inter_begin[1] + 1, "red");
-    expect_tokens(&w, &d->review_tokens, d->inter_begin[1], "");
+    world_expect_tokens(&w, &d->item_tokens, 0, "red hat clothes warm");
+    world_expect_tokens(&w, &d->title_tokens, 0, "red hat");
+    world_expect_tokens(&w, &d->item_tokens, 2, "");
+    world_expect_tokens(&w, &d->profile_tokens, 0, "tall");
+    world_expect_tokens(&w, &d->review_tokens, d->inter_begin[1] + 1, "red");
+    world_expect_tokens(&w, &d->review_tokens, d->inter_begin[1], "");
     const ct_prepare_platform *c = &w.report.platforms[0];
     assert_string_equal(c->name, "shop");
     assert_int_equal(c->rows_read, 11);
@@ -88,10 +65,10 @@ static void token_limits(void **state) {
     w.config.data.max_user_tokens = 2;
     w.config.data.max_review_tokens = 4;
     world_prepare(&w);
-    expect_tokens(&w, &w.data->title_tokens, 0, "a b c");
-    expect_tokens(&w, &w.data->item_tokens, 0, "a b c d h e");
-    expect_tokens(&w, &w.data->profile_tokens, 0, "a b");
-    expect_tokens(&w, &w.data->review_tokens, 0, "a b c d");
+    world_expect_tokens(&w, &w.data->title_tokens, 0, "a b c");
+    world_expect_tokens(&w, &w.data->item_tokens, 0, "a b c d h e");
+    world_expect_tokens(&w, &w.data->profile_tokens, 0, "a b");
+    world_expect_tokens(&w, &w.data->review_tokens, 0, "a b c d");
     world_end(&w);
 }
 
@@ -107,7 +84,7 @@ static void weights_and_ratings(void **state) {
     p->interactions.n_weights = 3;
     p->interactions.min_rating = 3;
     world_prepare(&w);
-    expect_user(&w, 0, "u", "x 1 1.5;y 2 1;");
+    world_expect_user(&w, 0, "u", "x 1 1.5;y 2 1;");
     assert_int_equal(w.report.platforms[0].dropped_events, 1);
     assert_int_equal(w.report.platforms[0].below_rating, 1);
     assert_int_equal(w.report.platforms[0].bad_rows, 1);
@@ -198,7 +175,7 @@ static void json_fields(void **state) {
                 "{\"user_id\":2,\"item_id\":7,\"timestamp\":null}\n");
     p->interactions.path = world_file(&w, "b.jsonl");
     world_prepare(&w);
-    expect_user(&w, 0, "1", "x 5 1;");
+    world_expect_user(&w, 0, "1", "x 5 1;");
     assert_int_equal(w.report.platforms[0].bad_rows, 2);
     assert_non_null(strstr(w.report.first_bad[1], "b.jsonl:3: no time"));
     p->items.category = "tag";
@@ -214,7 +191,7 @@ static void repeated(void **state) {
                    "buy\nu,x,1,buy\n");
     world_prepare(&w);
     assert_int_equal(w.report.platforms[0].repeated, 2);
-    expect_user(&w, 0, "u", "x 1 1;y 1 1;x 1 1;x 2 1;");
+    world_expect_user(&w, 0, "u", "x 1 1;y 1 1;x 1 1;x 2 1;");
     world_end(&w);
 }
 
@@ -250,7 +227,7 @@ static void k_core(void **state) {
     assert_int_equal(w.data->n_items, 2);
     assert_int_equal(w.data->n_users, 2);
     assert_int_equal(w.report.platforms[0].below_k_core, 2);
-    expect_user(&w, 0, "u2", "x 0 1;y 0 1;");
+    world_expect_user(&w, 0, "u2", "x 0 1;y 0 1;");
     assert_int_equal(ct_dataset_find_item(w.data, 0, "z"), -1);
     w.config.data.k_core_users = 0;
     w.config.data.k_core_items = 2;
@@ -262,183 +239,6 @@ static void k_core(void **state) {
     world_end(&w);
 }
 
-/* ---- links ---- */
-
-static void shared_keys(void **state) {
-    world w;
-    world_linked(&w, state);
-    w.platforms[0].items.entity = w.platforms[1].items.entity = "title";
-    world_prepare(&w);
-    const ct_dataset *d = w.data;
-    /* a = d (one platform), b = video's a; c, video's b and c alone. */
-    assert_int_equal(d->n_persons, 5);
-    assert_int_equal(d->user_person[0], d->user_person[3]);
-    assert_int_equal(d->user_person[1], d->user_person[4]);
-    assert_int_not_equal(d->user_person[0], d->user_person[1]);
-    assert_int_equal(d->person_begin[2] - d->person_begin[1], 2);
-    assert_int_equal(d->person_user[d->person_begin[1]], 1);
-    assert_int_equal(d->person_user[d->person_begin[1] + 1], 4);
-    assert_int_equal(w.report.platforms[0].linked_users, 1);
-    assert_int_equal(w.report.platforms[1].linked_users, 1);
-    assert_int_equal(d->n_entities, 4);
-    assert_int_equal(d->item_entity[0], d->item_entity[3]);
-    assert_int_equal(w.report.platforms[0].linked_items, 1);
-    world_end(&w);
-}
-
-static void shared_keys_zero(void **state) {
-    world w;
-    world_linked(&w, state);
-    world_write(&w, "video-users.csv", "user_id,member\na,8\nb,9\nc,7\n");
-    world_refuse(
-        &w, CT_ERR_DATA,
-        "users.person: zero overlap: no key is the same on two platforms:\n  shop has '1', '2' ... 2 keys"
-        "\n  video has '8', '9' ... 3 keys");
-    w.platforms[1].users.person = NULL;
-    world_refuse(&w, CT_ERR_DATA, "no other platform names such a column");
-    world_end(&w);
-}
-
-static void link_files(void **state) {
-    world w;
-    world_linked(&w, state);
-    w.platforms[0].users.person = w.platforms[1].users.person = NULL;
-    world_write(&w, "links.tsv", "video\tnote\tshop\nb\t\tc\nq\t\ta\nc\t\t\n");
-    w.config.links.users = world_file(&w, "links.tsv");
-    world_prepare(&w);
-    assert_int_equal(w.data->user_person[2], w.data->user_person[5]);
-    assert_int_equal(w.data->n_persons, 6);
-    assert_int_equal(w.report.platforms[0].linked_users, 1);
-    assert_int_equal(w.report.n_first_bad, 1);
-    assert_non_null(
-        strstr(w.report.first_bad[0], "links.tsv:3: 'q' is not one of the users of platform 'video'"));
-
-    w.config.data.k_core_users = 2; /* nobody has two */
-    world_refuse(&w, CT_ERR_DATA, "no interaction is left");
-    w.config.data.k_core_users = 0;
-    w.config.data.max_bad_rows = 0;
-    world_refuse(&w, CT_ERR_DATA, "links.tsv': more than data.max_bad_rows (0)");
-    world_write(&w, "links.tsv", "video\tshop\nn1\tk1\nn2\tk2\nn3\tk3\n");
-    world_refuse(&w, CT_ERR_DATA,
-                 "(links.users): zero overlap: no row names two known users:\n  shop: 3 ids looked up, 0 "
-                 "known; the file has "
-                 "'k1', 'k2'; the platform has 'a', 'b'\n  video: 3 ids looked up, 0 known; the file has "
-                 "'n1', 'n2'; the "
-                 "platform has 'a', 'b'");
-    world_write(&w, "links.tsv", "video\tship\na\ta\n");
-    world_refuse(&w, CT_ERR_DATA,
-                 "want a column named after each of two platforms or more; the file has: video, ship");
-    world_end(&w);
-}
-
-static void links_lost_in_k_core(void **state) {
-    world w;
-    world_linked(&w, state);
-    world_write(&w, "shop-inter.csv", "user_id,item_id\na,x\na,y\nb,x\n");
-    world_write(&w, "video-inter.csv", "user_id,item_id\na,m\nb,m\nb,n\n");
-    w.config.data.k_core_users = 2;
-    world_refuse(&w, CT_ERR_DATA, "zero overlap: none of the linked users is kept");
-    world_end(&w);
-}
-
-/* ---- split and vocabulary ---- */
-
-static void ten_times(world *w, void **state, const char *times) {
-    char text[512] = "user_id,item_id,timestamp,review\n";
-    world_begin(w, state);
-    for (int i = 0; times[i]; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "u,x,%d,word%c\n", 100 + times[i] - '0',
-                 'a' + i);
-    world_platform(w, "shop", ITEMS, NULL, text);
-    w->config.eval.split = CT_SPLIT_TIME;
-    w->config.eval.valid = 0.2;
-    w->config.eval.test = 0.1;
-}
-
-static void split_by_shares(void **state) {
-    world w;
-    ten_times(&w, state, "4021367589");
-    world_prepare(&w);
-    assert_int_equal(w.data->test_time, 109);
-    assert_int_equal(w.data->valid_time, 107);
-    assert_int_equal(w.report.test_time, 109);
-    world_end(&w);
-    ten_times(&w, state, "0123456777"); /* ties go to the later part together */
-    world_write(&w, "shop-inter.csv",
-                "user_id,item_id,timestamp\nu,x,100\nu,x,101\nu,x,102\nu,x,103\nu,x,104\nu,x,105\n"
-                "u,x,106\nu,x,107\nu,y,107\nu,z,107\n");
-    world_prepare(&w);
-    assert_int_equal(w.data->test_time, 107);
-    assert_int_equal(w.data->valid_time, 105);
-    w.config.eval.test = 0;
-    world_prepare(&w);
-    assert_int_equal(w.data->test_time, 108);
-    assert_int_equal(w.data->valid_time, 107);
-    world_end(&w);
-}
-
-static void split_by_moments(void **state) {
-    world w;
-    ten_times(&w, state, "0123456789");
-    w.config.eval.test_time = "108";
-    w.config.eval.valid_time = "1970-01-01T00:01:45Z";
-    world_prepare(&w);
-    assert_int_equal(w.data->test_time, 108);
-    assert_int_equal(w.data->valid_time, 105);
-    w.config.eval.valid_time = NULL; /* the share of all, before the test */
-    world_prepare(&w);
-    assert_int_equal(w.data->valid_time, 106);
-    w.config.eval.valid_time = "109";
-    world_refuse(&w, CT_ERR_CONFIG, "after the test's begin");
-    w.config.eval.valid_time = "100";
-    world_refuse(&w, CT_ERR_DATA, "nothing to train on (the times lie in 100 .. 109)");
-    world_end(&w);
-}
-
-static void split_without_times(void **state) {
-    world w;
-    ten_times(&w, state, "0123456789");
-    world_platform(&w, "video", ITEMS, NULL, "user_id,item_id\nu,x\n");
-    world_refuse(&w, CT_ERR_DATA, "platform 'video': the interactions have no time");
-    assert_non_null(strstr(w.err.text, "eval.split: last"));
-    w.config.eval.split = CT_SPLIT_LAST;
-    world_prepare(&w);
-    assert_int_equal(w.data->test_time, 0);
-    assert_int_equal(w.data->valid_time, 0);
-    world_write(&w, "video-inter2.csv", "user_id,item_id,timestamp\nu,x,4\n");
-    w.platforms[1].interactions.path = world_file(&w, "video-inter*.csv");
-    world_refuse(&w, CT_ERR_DATA, "platform 'video': 1 interactions have no time, 1 have one");
-    world_end(&w);
-}
-
-static bool knows(const world *w, const char *token) {
-    for (int32_t i = 0; i < ct_tokenizer_size(w->data->tokenizer); i++)
-        if (strcmp(ct_tokenizer_token(w->data->tokenizer, i), token) == 0) return true;
-    return false;
-}
-
-/* Reviews of validation and test are not read; the words of the user's template are. */
-static void vocabulary(void **state) {
-    world w;
-    ten_times(&w, state, "0123456789");
-    world_prepare(&w);
-    assert_true(knows(&w, "wordg") && !knows(&w, "wordh") && !knows(&w, "wordj"));
-    assert_true(knows(&w, "likes") && knows(&w, "blue"));
-    w.config.eval.split = CT_SPLIT_LAST;
-    world_prepare(&w);
-    assert_true(knows(&w, "wordh") && !knows(&w, "wordi") && !knows(&w, "wordj"));
-    world_write(&w, "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nhat\nred\n");
-    w.config.data.vocab = (char *)test_path(w.dir, "vocab.txt");
-    world_prepare(&w);
-    assert_int_equal(w.report.vocab_size, 6);
-    expect_tokens(&w, &w.data->title_tokens, 1, "[UNK] hat");
-    world_write(&w, "vocab.txt", "[PAD]\n[UNK]\n[CLS]\nhat\n");
-    world_refuse(&w, CT_ERR_DATA, "vocab.txt");
-    world_end(&w);
-}
-
-/* ---- files ---- */
-
 static void globs(void **state) {
     world w;
     world_begin(&w, state);
@@ -448,7 +248,7 @@ static void globs(void **state) {
     p->interactions.path = world_file(&w, "part-*");
     world_prepare(&w);
     assert_string_equal(ct_strings_get(&w.data->user_id, 0), "v");
-    expect_user(&w, 0, "u", "y 0 1;z 0 1;x 0 1;");
+    world_expect_user(&w, 0, "u", "y 0 1;z 0 1;x 0 1;");
     p->items.path = (ct_strlist){NULL, 0};
     world_refuse(&w, CT_ERR_CONFIG, "platforms.shop.items.path: none");
     world_end(&w);
@@ -467,14 +267,6 @@ int main(void) {
         IN_FOLDER(repeated),
         IN_FOLDER(one_busy_user),
         IN_FOLDER(k_core),
-        IN_FOLDER(shared_keys),
-        IN_FOLDER(shared_keys_zero),
-        IN_FOLDER(link_files),
-        IN_FOLDER(links_lost_in_k_core),
-        IN_FOLDER(split_by_shares),
-        IN_FOLDER(split_by_moments),
-        IN_FOLDER(split_without_times),
-        IN_FOLDER(vocabulary),
         IN_FOLDER(globs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
