@@ -11,23 +11,7 @@
 #include "data/batcher.h"
 #include "data/history.h"
 #include "data/loader.h"
-#include "tests/data/fake_dataset.h"
-
-static fake_dataset fake;
-static ct_split split;
-
-static int set_up(void **state) {
-    (void)state;
-    fake_create(&fake, &fake_three);
-    return ct_split_create(&split, &fake.data, CT_SPLIT_TIME, NULL) == CT_OK ? 0 : 1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    ct_split_free(&split);
-    fake_free(&fake);
-    return 0;
-}
+#include "tests/data/fake_split.h"
 
 /* A sampler, a batcher and a training batch of one config. */
 typedef struct rig {
@@ -400,5 +384,5 @@ int main(void) {
         cmocka_unit_test(a_text_is_never_hidden_whole),
         cmocka_unit_test(training_allocates_nothing),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, fake_split_set_up, fake_split_tear_down);
 }

@@ -6,22 +6,18 @@
 #include "base/alloc.h"
 #include "data/batcher.h"
 #include "data/loader.h"
-#include "tests/data/fake_dataset.h"
+#include "tests/data/fake_split.h"
 #include "tests/support/cmocka.h"
 
 enum { SIDE = 8, BYTES = SIDE * SIDE * 3, ITEMS_MAX = 1024 };
 
-static fake_dataset fake;
-static ct_split split;
 static uint8_t pixels[ITEMS_MAX * BYTES];
 static int32_t item_picture[ITEMS_MAX];
 
 /* Two items of three have a picture; its bytes say whose it is. */
 static int set_up(void **state) {
-    (void)state;
-    fake_create(&fake, &fake_three);
     int32_t n = 0;
-    if (fake.data.n_items > ITEMS_MAX) return 1;
+    if (fake_split_set_up(state) != 0 || fake.data.n_items > ITEMS_MAX) return 1;
     for (int64_t i = 0; i < fake.data.n_items; i++) {
         item_picture[i] = i % 3 == 1 ? -1 : n++;
         if (i % 3 != 1)
@@ -31,13 +27,6 @@ static int set_up(void **state) {
     fake.data.n_pictures = n;
     fake.data.pictures = pixels;
     fake.data.item_picture = item_picture;
-    return ct_split_create(&split, &fake.data, CT_SPLIT_TIME, NULL) == CT_OK ? 0 : 1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    ct_split_free(&split);
-    fake_free(&fake);
     return 0;
 }
 
@@ -258,5 +247,5 @@ int main(void) {
                                        cmocka_unit_test(augmentation_stays_inside),
                                        cmocka_unit_test(the_same_step_gives_the_same_pictures),
                                        cmocka_unit_test(too_small_pictures_are_refused)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, fake_split_tear_down);
 }

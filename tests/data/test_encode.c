@@ -9,23 +9,7 @@
 #include "base/alloc.h"
 #include "data/history.h"
 #include "data/loader.h"
-#include "tests/data/fake_dataset.h"
-
-static fake_dataset fake;
-static ct_split split;
-
-static int set_up(void **state) {
-    (void)state;
-    fake_create(&fake, &fake_three);
-    return ct_split_create(&split, &fake.data, CT_SPLIT_TIME, NULL) == CT_OK ? 0 : 1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    ct_split_free(&split);
-    fake_free(&fake);
-    return 0;
-}
+#include "tests/data/fake_split.h"
 
 static ct_batcher *make(const ct_config *config, int32_t rows, ct_batch *batch) {
     ct_batcher *b = NULL;
@@ -341,5 +325,5 @@ int main(void) {
         cmocka_unit_test(caps_fill_the_whole_block),
         cmocka_unit_test(impossible_caps_are_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, fake_split_set_up, fake_split_tear_down);
 }

@@ -10,29 +10,22 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "data/loader.h"
-#include "tests/data/fake_dataset.h"
+#include "tests/data/fake_split.h"
 
-static fake_dataset fake;
-static ct_split split;
 static ct_config config;
 static ct_sampler *sampler;
 
 static int set_up(void **state) {
-    (void)state;
-    fake_create(&fake, &fake_three);
+    if (fake_split_set_up(state) != 0) return 1;
     config = fake_config();
     config.model.id_dropout = 0.2;
     config.train.part_dropout = 0.3;
-    if (ct_split_create(&split, &fake.data, CT_SPLIT_TIME, NULL) != CT_OK) return 1;
     return ct_sampler_create(&sampler, &fake.data, &split, &config, NULL) == CT_OK ? 0 : 1;
 }
 
 static int tear_down(void **state) {
-    (void)state;
     ct_sampler_free(sampler);
-    ct_split_free(&split);
-    fake_free(&fake);
-    return 0;
+    return fake_split_tear_down(state);
 }
 
 /* ---- a hash of all that a batch says, and of nothing else in its block ---- */

@@ -7,25 +7,9 @@
 #include <cmocka.h>
 
 #include "data/loader.h"
-#include "tests/data/fake_dataset.h"
+#include "tests/data/fake_split.h"
 
 enum { MAX_PAIRS = 512, MAX_INTERACTIONS = 4096 };
-
-static fake_dataset fake;
-static ct_split split;
-
-static int set_up(void **state) {
-    (void)state;
-    fake_create(&fake, &fake_three);
-    return ct_split_create(&split, &fake.data, CT_SPLIT_TIME, NULL) == CT_OK ? 0 : 1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    ct_split_free(&split);
-    fake_free(&fake);
-    return 0;
-}
 
 static ct_sampler *make(const ct_config *config) {
     ct_sampler *s = NULL;
@@ -342,5 +326,5 @@ int main(void) {
         cmocka_unit_test(a_platform_without_training_is_never_drawn),
         cmocka_unit_test(what_cannot_be_sampled_is_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, fake_split_set_up, fake_split_tear_down);
 }

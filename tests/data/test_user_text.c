@@ -9,23 +9,7 @@
 #include "base/alloc.h"
 #include "data/history.h"
 #include "data/user_text.h"
-#include "tests/data/fake_dataset.h"
-
-static fake_dataset fake;
-static ct_split split;
-
-static int set_up(void **state) {
-    (void)state;
-    fake_create(&fake, &fake_three);
-    return ct_split_create(&split, &fake.data, CT_SPLIT_TIME, NULL) == CT_OK ? 0 : 1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    ct_split_free(&split);
-    fake_free(&fake);
-    return 0;
-}
+#include "tests/data/fake_split.h"
 
 static void broken_templates_are_named(void **state) {
     (void)state;
@@ -198,5 +182,5 @@ int main(void) {
         cmocka_unit_test(a_limit_cuts_the_end),
         cmocka_unit_test(words_say_the_same),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, fake_split_set_up, fake_split_tear_down);
 }
