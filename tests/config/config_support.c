@@ -81,3 +81,21 @@ ct_str config_dump_text(const ct_config *config) {
     assert_int_equal(ct_config_dump(config, &text, NULL), CT_OK);
     return text;
 }
+
+void config_print_mistakes(const ct_diagnostics *diags) {
+    ct_str text = {0};
+    ct_diagnostics_format(diags, &text, NULL);
+    print_error("%s", ct_str_text(&text));
+    ct_str_free(&text);
+}
+
+ct_diagnostics config_load_wrong(const char *path, const char *const *overrides, int n) {
+    ct_config *c;
+    ct_diagnostics diags = {0};
+    ct_error err = CT_ERROR_INIT;
+    assert_int_equal(ct_config_load(&c, path, overrides, n, &diags, &err), CT_ERR_CONFIG);
+    assert_null(c);
+    assert_true(diags.n > 0);
+    assert_non_null(strstr(err.text, path));
+    return diags;
+}

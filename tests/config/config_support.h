@@ -18,6 +18,9 @@ void config_write(const char *name, const char *text);
 ct_config *config_load_file(const char *name, const char *const *overrides, int n_overrides);
 /* config_write("run.yaml") and config_load_file without overrides. */
 ct_config *config_load_text(const char *text);
+/* Loads what must fail with mistakes, which the caller frees. */
+ct_diagnostics config_load_wrong(const char *path, const char *const *overrides, int n);
+void config_print_mistakes(const ct_diagnostics *diags);
 /* The dump, to be freed with ct_str_free. */
 ct_str config_dump_text(const ct_config *config);
 
