@@ -23,15 +23,7 @@ ct__node *ct__place_of(const ct__load *l, const char *key, const char *or_key) {
     return node ? node : l->root;
 }
 
-/* The row and word of the choice that decides whether `key` has a meaning. */
-static const ct__key *deciding_key(const ct__key *key) {
-    for (int i = 0; i < ct__n_schema; i++) {
-        if (ct__schema[i].type == CT__KEY_TYPE_CHOICE && ct__schema[i].offset == key->when_offset)
-            return &ct__schema[i];
-    }
-    return NULL;
-}
-
+/* The word of the choice. */
 static const char *chosen_word(const ct__key *key, const ct_config *config) {
     unsigned value;
     memcpy(&value, (const char *)config + key->offset, sizeof value);
@@ -50,7 +42,7 @@ static ct_status check_meaning(ct__load *l, int row, const ct__node *map) {
         if (!node) continue;
         if (key->type == CT__KEY_TYPE_SECTION) CT_CHECK(check_meaning(l, i, node));
         if (!ct__key_applies(key, l->config)) {
-            const ct__key *decides = deciding_key(key);
+            const ct__key *decides = ct__schema_deciding(key);
             if (decides && ct__is_sound(l, decides->path))
                 CT_CHECK(ct__diagnose(l->diags, l->err, node->source, node->key_line, node->key_column,
                                       key->path, "has no meaning with '%s: %s'; leave it out", decides->path,

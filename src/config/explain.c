@@ -144,7 +144,8 @@ ct_status ct_config_explain(bool markdown, ct_str *out, ct_error *err) {
         "dollar\n"
         "sign. On the command line, `key=value` goes over the file: `train.lr=1e-4`; a path there is "
         "relative\n"
-        "to the working directory. This page is written by `crosstower config --explain --markdown`.\n",
+        "to the working directory. A choice that goes over a file's (`model.item.image=none`) takes along what\n"
+        "the file says for the other choice. This page is written by `crosstower config --explain --markdown`.\n",
         err));
     CT_CHECK(put_table_head(out, err));
     for (int i = 0; i < ct__n_schema; i++) {

@@ -88,6 +88,7 @@ ct_status ct_config_load(ct_config **out, const char *path, const char *const *o
     CT_TRY(ct_calloc(1, sizeof *l.config, (void **)&l.config, err), st, done);
     CT_TRY(ct_strdup(path, &l.config->file, err), st, done);
     CT_TRY(ct__read_sources(&l, path, overrides, n_overrides), st, done);
+    ct__drop_overruled(&l);
     if (l.root) {
         CT_TRY(ct__bind_defaults(&l, -1, l.config), st, done);
         CT_TRY(ct__bind_section(&l, -1, l.root, "", l.config), st, done);

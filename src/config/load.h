@@ -1,5 +1,6 @@
 /* The steps of loading a configuration, which share one context:
- * read (files, bases, overrides to one tree) -> bind (tree to struct) -> fill (computed defaults) -> check.
+ * read (files, bases, overrides to one tree) -> drop what is overruled -> bind (tree to struct) -> fill (computed
+ * defaults) -> check.
  */
 #ifndef CT_CONFIG_LOAD_H
 #define CT_CONFIG_LOAD_H
@@ -31,6 +32,9 @@ ct_status ct__add_source(ct__load *l, const char *file, const char *argument, ct
 ct_status ct__apply_overrides(ct__load *l, const char *const *overrides, int n_overrides);
 /* A value where a section with a shorthand is wanted becomes that section ("temperature: 0.1"). */
 ct_status ct__expand_shorthands(ct__load *l, int row, ct__node *map);
+
+/* overrule.c: what the files say for another choice than the one that lies over them leaves the tree. */
+void ct__drop_overruled(ct__load *l);
 
 /* bind.c: the defaults of all rows below `row` into base; then the tree. */
 ct_status ct__bind_defaults(ct__load *l, int row, void *base);

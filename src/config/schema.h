@@ -82,6 +82,8 @@ int ct__schema_next(int parent, int previous);
 int ct__schema_parent(int i);
 /* The last part of the path. */
 const char *ct__key_name(const ct__key *key);
+/* The choice that decides whether the key has a meaning; NULL when none does. */
+const ct__key *ct__schema_deciding(const ct__key *key);
 /* Whether the key has a meaning given the enum that `when_offset` names; base is the struct of the offsets. */
 bool ct__key_applies(const ct__key *key, const void *base);
 /* Appends what the key wants: "a whole number from 1 to 64", "one of cosine, dot". */

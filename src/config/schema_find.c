@@ -53,6 +53,13 @@ int ct__schema_child(int parent, const char *name) {
     return -1;
 }
 
+const ct__key *ct__schema_deciding(const ct__key *key) {
+    for (int i = 0; key->when_mask && i < ct__n_schema; i++) {
+        if (ct__schema[i].type == CT__KEY_TYPE_CHOICE && ct__schema[i].offset == key->when_offset) return &ct__schema[i];
+    }
+    return NULL;
+}
+
 bool ct__key_applies(const ct__key *key, const void *base) {
     unsigned kind;
     if (!key->when_mask) return true;
