@@ -222,6 +222,7 @@ typedef struct ct_config_eval {
     char *best;            /* metric@k that picks the best checkpoint, mean over platforms; default ndcg@10 */
     bool floors;           /* popularity and item-kNN beside the model, default true */
     int64_t bootstrap;     /* draws, default 1000; 0: no intervals */
+    int64_t max_users;       /* a platform, drawn by seed, for `crosstower eval`; 0: all, the default */
     int64_t max_valid_users; /* a platform, drawn by seed, for the validations during training; 0: all; default 2000 */
     ct_config_compare *compare;
     int n_compare;

@@ -384,6 +384,8 @@ const ct__key ct__schema[] = {
     {"eval.floors", BOOL(ROOT(eval.floors)), .fallback = "true", .help = "Popularity and item-kNN beside the model."},
     {"eval.bootstrap", INT(ROOT(eval.bootstrap), 0, 1e6), .fallback = "1000",
      .help = "Draws for the intervals; 0: no intervals."},
+    {"eval.max_users", INT(ROOT(eval.max_users), 0, COUNT_MAX), .fallback = "0",
+     .help = "Users a platform, drawn by seed, whom an evaluation asks; 0: all. It takes users times items."},
     {"eval.max_valid_users", INT(ROOT(eval.max_valid_users), 0, COUNT_MAX), .fallback = "2000",
      .help = "Users a platform, drawn by seed, for the validations during training; 0: all."},
     {"eval.compare", .type = CT__KEY_TYPE_MAP, .offset = CT__NOWHERE, .map = &compare_map,

@@ -146,7 +146,8 @@ static ct_status write_page(const ct_session *s, const char *weights, const char
 
 static ct_status evaluate(ct_session *s, const char *weights, const char *stage_name, ct_stage stage, char **table,
                           char **json, ct_error *err) {
-    const ct_eval_options options = {.stage = stage, .floors = s->config->eval.floors, .compare = true,
+    const ct_config_eval *eval = &s->config->eval;
+    const ct_eval_options options = {.stage = stage, .max_users = eval->max_users, .floors = eval->floors, .compare = true,
                                      .examples = CT_HTML_EXAMPLES};
     ct_work work = {s->observer, "evaluating"};
     ct_eval_report report;

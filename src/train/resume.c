@@ -18,7 +18,7 @@ static const char *const free_keys[] = {
     "run_dir",          "threads",          "device",         "data.cache",  "data.max_bad_rows",
     "train.log_every",  "train.checkpoint", "train.prefetch", "eval.every",  "train.non_finite",
     "train.patience",   "eval.at",          "eval.floors",    "eval.compare", "eval.bootstrap",
-    "eval.max_valid_users", "export"};
+    "eval.max_users",   "eval.max_valid_users", "export"};
 
 static bool is_free(const char *key) {
     for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++) {

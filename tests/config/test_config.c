@@ -55,6 +55,7 @@ static void defaults_are_those_of_the_header(void **state) {
     assert_true(c->eval.valid == 0.1 && c->eval.test == 0.1);
     assert_null(c->eval.test_time);
     assert_string_equal(c->eval.best, "ndcg@10");
+    assert_true(c->eval.max_users == 0 && c->eval.max_valid_users == 2000);
     assert_int_equal(c->export.formats, CT_EXPORT_NPY);
     assert_false(c->export.f16);
 

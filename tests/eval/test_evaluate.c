@@ -82,6 +82,18 @@ static void a_quick_evaluation_is_short(void **state) {
     ct_config_close(c);
 }
 
+static void eval_asks_as_many_users_as_the_configuration_says(void **state) {
+    (void)state;
+    ct_error err = CT_ERROR_INIT;
+    char *table = NULL;
+    ct_config *c = tiny_config(tiny_folder, "eval.max_users=7", NULL);
+    if (ct_run_evaluate(c, NULL, "test", NULL, &table, NULL, &err) != CT_OK) fail_msg("%s", err.text);
+    assert_non_null(strstr(table, "at most 7 users a platform"));
+    assert_non_null(strstr(table, "shop: 30 items, 7 users"));
+    ct_text_free(table);
+    ct_config_close(c);
+}
+
 static int say_stop(void *ctx, int64_t done, int64_t total) {
     int *calls = ctx;
     assert_true(done > 0 && done <= total);
@@ -108,6 +120,7 @@ int main(void) {
         cmocka_unit_test(a_report_is_what_the_definitions_say),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(a_quick_evaluation_is_short),
+        cmocka_unit_test(eval_asks_as_many_users_as_the_configuration_says),
         cmocka_unit_test(an_evaluation_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, tiny_set_up, test_dir_teardown);

@@ -59,7 +59,7 @@ static void going_on_with_another_configuration_is_refused(void **state) {
     /* What does not touch the numbers may change. */
     assert_int_equal(
         train_again(&err, true, false,
-                    tiny_config(run_folder, "train.log_every=1", "train.prefetch=2", "eval.bootstrap=0",
+                    tiny_config(run_folder, "train.log_every=1", "train.prefetch=2", "eval.bootstrap=0", "eval.max_users=3",
                                 "export.formats=[csv]", "threads=2", "train.checkpoint.keep=5", NULL)),
         CT_ERR_INTERRUPTED);
 }
