@@ -133,6 +133,7 @@ CT_API ct_status ct_run_embed(const ct_config *config, const ct_embed_options *o
 
 /* ---- recommending ------------------------------------------------------------------------------------------- */
 
+/* A platform's items are encoded at the first query about them. */
 typedef struct ct_recommender ct_recommender;
 
 CT_API ct_status ct_recommender_open(ct_recommender **out, const ct_config *config, const char *checkpoint,

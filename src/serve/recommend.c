@@ -13,7 +13,8 @@
 struct ct_recommender {
     ct_session session;
     ct_user_text *user_text;
-    float *items;       /* [n_items, D] on the device */
+    float *items;       /* [n_items, D] on the device; rows of platforms that nobody asked about are unset */
+    bool *encoded;      /* [P]: whose rows are there */
     float *query;       /* [D] on the device */
     float *vector;      /* [D] on the host */
     float *scores;      /* [n_items] on the host: scratch of one query */
@@ -21,23 +22,32 @@ struct ct_recommender {
     float scale;        /* 1 / temperature */
 };
 
-static ct_status encode_items(ct_recommender *r, ct_error *err) {
+static ct_status encode_platform(ct_recommender *r, int32_t platform, ct_error *err) {
     ct_status st = CT_OK;
     const ct_session *s = &r->session;
-    const int64_t n = s->data->n_items, dim = ct_model_dim(s->model);
+    const int64_t first = s->data->item_begin[platform], n = s->data->item_begin[platform + 1] - first;
+    const int64_t dim = ct_model_dim(s->model);
     float *host = NULL;
     int32_t *numbers = NULL;
     ct_work work = {s->observer, "encoding items"};
     CT_TRY(ct_calloc((size_t)(n * dim), sizeof *host, (void **)&host, err), st, done);
     CT_TRY(ct_calloc((size_t)n, sizeof *numbers, (void **)&numbers, err), st, done);
-    for (int64_t i = 0; i < n; i++) numbers[i] = (int32_t)i;
+    for (int64_t i = 0; i < n; i++) numbers[i] = (int32_t)(first + i);
     CT_TRY(ct_encode_items(s->model, s->batcher, numbers, n, host, ct_work_progress, &work, err), st, done);
-    CT_TRY(ct_device_alloc(s->device, (size_t)(n * dim), sizeof *host, (void **)&r->items, err), st, done);
-    st = ct_device_upload(s->device, r->items, host, (size_t)(n * dim) * sizeof *host, err);
+    CT_TRY(ct_device_upload(s->device, r->items + first * dim, host, (size_t)(n * dim) * sizeof *host, err), st, done);
+    r->encoded[platform] = true;
 done:
     ct_free(host);
     ct_free(numbers);
     return st;
+}
+
+/* Encodes the items that a query is about, where none was about them before: a catalogue is large, and most queries want
+ * one platform's. platform -1: all of them. */
+static ct_status need_items(ct_recommender *r, int32_t platform, ct_error *err) {
+    for (int32_t p = 0; p < r->session.data->n_platforms; p++)
+        if ((platform < 0 || platform == p) && !r->encoded[p]) CT_CHECK(encode_platform(r, p, err));
+    return CT_OK;
 }
 
 ct_status ct_recommender_open(ct_recommender **out, const ct_config *config, const char *checkpoint,
@@ -50,7 +60,9 @@ ct_status ct_recommender_open(ct_recommender **out, const ct_config *config, con
     const ct_session *s = &r->session;
     const size_t dim = (size_t)ct_model_dim(s->model);
     CT_TRY(ct_user_text_create(&r->user_text, config->data.user_text, s->data->tokenizer, err), st, fail);
-    CT_TRY(encode_items(r, err), st, fail);
+    CT_TRY(ct_calloc((size_t)s->data->n_platforms, sizeof *r->encoded, (void **)&r->encoded, err), st, fail);
+    CT_TRY(ct_device_alloc(s->device, (size_t)s->data->n_items * dim, sizeof *r->items, (void **)&r->items, err), st,
+           fail);
     CT_TRY(ct_device_alloc(s->device, dim, sizeof *r->query, (void **)&r->query, err), st, fail);
     CT_TRY(ct_calloc(dim, sizeof *r->vector, (void **)&r->vector, err), st, fail);
     CT_TRY(ct_calloc((size_t)s->data->n_items, sizeof *r->scores, (void **)&r->scores, err), st, fail);
@@ -69,6 +81,7 @@ void ct_recommender_close(ct_recommender *r) {
         ct_device_free(r->session.device, r->items);
         ct_device_free(r->session.device, r->query);
     }
+    ct_free(r->encoded);
     ct_free(r->vector);
     ct_free(r->scores);
     ct_free(r->heap);
@@ -232,6 +245,7 @@ ct_status ct_recommend(ct_recommender *r, const ct_query *q, ct_recommendation *
     ct_status st = encode_query(r, q, platform, &user, &words, err);
     const int64_t first = platform < 0 ? 0 : data->item_begin[platform];
     const int64_t n = (platform < 0 ? data->n_items : data->item_begin[platform + 1]) - first;
+    if (st == CT_OK) st = need_items(r, platform, err);
     if (st == CT_OK) st = score(r, first, n, err);
     if (st == CT_OK) {
         if (user >= 0 && !q->with_seen) hide_seen(data, user, first, n, r->scores);

@@ -219,6 +219,37 @@ static void what_is_not_known_is_named(void **state) {
     assert_int_equal(ask((ct_query){.user = "u40", .k = 4}, rows), 4);
 }
 
+static void count_encoded(void *ctx, const char *what, int64_t done, int64_t total) {
+    int64_t *n = ctx;
+    if (strcmp(what, "encoding items") == 0 && done == total) *n += total;
+}
+
+static void a_query_encodes_the_items_that_it_is_about(void **state) {
+    (void)state;
+    static const struct {
+        const char *platform;
+        int64_t items; /* encoded so far */
+    } queries[] = {{"shop", 30}, {"shop", 30}, {"news", 36}, {NULL, 60}, {"video", 60}};
+    ct_recommender *r = NULL;
+    ct_recommendation fresh[MOST], known[MOST];
+    int64_t encoded = 0;
+    const ct_observer o = {.ctx = &encoded, .work_progress = count_encoded};
+    assert_int_equal(ct_recommender_open(&r, config, NULL, &o, NULL), CT_OK);
+    assert_int_equal(encoded, 0);
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        const ct_query q = {.user = "u7", .user_platform = "video", .platform = queries[i].platform, .k = MOST};
+        int n = 0;
+        assert_int_equal(ct_recommend(r, &q, fresh, &n, NULL, NULL), CT_OK);
+        assert_int_equal(encoded, queries[i].items);
+        assert_int_equal(n, ask(q, known));
+        for (int k = 0; k < n; k++) {
+            assert_string_equal(fresh[k].item, known[k].item);
+            assert_true(fresh[k].score == known[k].score);
+        }
+    }
+    ct_recommender_close(r);
+}
+
 static void no_weights_no_recommender(void **state) {
     (void)state;
     ct_recommender *r = NULL;
@@ -241,6 +272,7 @@ int main(void) {
         cmocka_unit_test(texts_are_read_as_a_user_would_be),
         cmocka_unit_test(the_words_of_a_user_are_shown),
         cmocka_unit_test(what_is_not_known_is_named),
+        cmocka_unit_test(a_query_encodes_the_items_that_it_is_about),
         cmocka_unit_test(no_weights_no_recommender),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
