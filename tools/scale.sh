@@ -1,7 +1,7 @@
 #!/bin/bash
 # Time and peak memory of each stage at several sizes: the sample platforms are made with that many items (over three
 # platforms) and ten times as many interactions, prepared, trained on for a bounded number of steps, evaluated with a
-# bounded number of users, exported; with and without pictures. A table on the terminal and in build/scale/table.md,
+# bounded number of users, exported, asked for ten items; with and without pictures. A table on the terminal and in build/scale/table.md,
 # the same figures in build/scale/scale.json.
 #   SIZES="1e4 1e5 1e6"     items
 #   PICTURES="1e4 1e5"      the sizes that are done with pictures too (files and cache are some KB an item)
@@ -116,6 +116,8 @@ measure_size() { # items, side
         esac
         stage "$verb" "$target" "$CROSSTOWER" "$verb" "$OUT/scale.yaml" --quiet "${overrides[@]}"
     done
+    stage recommend /dev/null "$CROSSTOWER" recommend "$OUT/scale.yaml" --quiet --text "smartphone" --platform shop -k 10 \
+        "${overrides[@]}"
 }
 
 sizes=()
@@ -131,10 +133,10 @@ for size in "${sizes[@]}"; do
 done
 
 awk 'BEGIN {
-         print "| items | pictures | stage | seconds | peak MiB | own MiB | on disk MiB | pairs/s |"
-         print "| --- | --- | --- | --- | --- | --- | --- | --- |"
+         print "| items | pictures | stage | seconds | cpu seconds | peak MiB | own MiB | on disk MiB | pairs/s |"
+         print "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
      }
-     { printf "| %d | %s | %s | %.1f | %.0f | %.0f | %.0f | %s |\n", $1, ($2 ? $2 " px" : "none"), $3, $4, $6 / 1024, $7 / 1024,
+     { printf "| %d | %s | %s | %.1f | %.1f | %.0f | %.0f | %.0f | %s |\n", $1, ($2 ? $2 " px" : "none"), $3, $4, $5, $6 / 1024, $7 / 1024,
               $8 / 1024, ($9 > 0 ? sprintf("%.0f", $9) : "") }' "$OUT/all" >"$OUT/table.md"
 awk -v steps="$STEPS" -v users="$USERS" -v cores="$(nproc)" '
     BEGIN { printf "{\"steps\": %d, \"users\": %d, \"cores\": %d, \"stages\": [", steps, users, cores }
