@@ -146,7 +146,7 @@ typedef struct ct_query {
     const char *text;          /* or free text */
     const char *platform;      /* whose items; NULL: all platforms together */
     int k;
-    bool with_seen;            /* do not leave out what the user already has */
+    bool with_seen;            /* do not leave out what the person already has, on any platform, by entity */
 } ct_query;
 
 typedef struct ct_recommendation {

@@ -144,7 +144,7 @@ int ct__command_recommend(int argc, char **argv) {
          .text = &query->text},
         {.name = "--platform", .value = "P|all", .help = "whose items; default all", .text = &query->platform},
         {.name = "-k", .value = "N", .help = "how many items; default 10", .number = &k, .min = 1, .max = 10000},
-        {.name = "--with-seen", .help = "also items that the user already has", .flag = &query->with_seen},
+        {.name = "--with-seen", .help = "also what the person already has, here or elsewhere", .flag = &query->with_seen},
         {.name = "--checkpoint",
          .value = "FILE",
          .help = "weights; default: the run's best checkpoint, else the newest",

@@ -19,6 +19,7 @@ struct ct_recommender {
     float *vector;      /* [D] on the host */
     float *scores;      /* [n_items] on the host: scratch of one query */
     int32_t *heap;      /* [n_items]: likewise */
+    bool *seen;         /* [n_entities]: likewise; false between queries */
     float scale;        /* 1 / temperature */
 };
 
@@ -67,6 +68,7 @@ ct_status ct_recommender_open(ct_recommender **out, const ct_config *config, con
     CT_TRY(ct_calloc(dim, sizeof *r->vector, (void **)&r->vector, err), st, fail);
     CT_TRY(ct_calloc((size_t)s->data->n_items, sizeof *r->scores, (void **)&r->scores, err), st, fail);
     CT_TRY(ct_calloc((size_t)s->data->n_items, sizeof *r->heap, (void **)&r->heap, err), st, fail);
+    CT_TRY(ct_calloc((size_t)s->data->n_entities, sizeof *r->seen, (void **)&r->seen, err), st, fail);
     CT_TRY(ct_model_scale(s->model, &r->scale, err), st, fail);
     *out = r;
     return CT_OK;
@@ -85,6 +87,7 @@ void ct_recommender_close(ct_recommender *r) {
     ct_free(r->vector);
     ct_free(r->scores);
     ct_free(r->heap);
+    ct_free(r->seen);
     ct_user_text_free(r->user_text);
     ct_session_close(&r->session);
     ct_free(r);
@@ -149,16 +152,22 @@ static ct_status encode_query(ct_recommender *r, const ct_query *q, int32_t plat
 
 /* ---- ranking --------------------------------------------------------------------------------------------------- */
 
-/* Marks what the person already has, on any platform, by -inf. */
-static void hide_seen(const ct_dataset *data, int64_t user, int64_t first, int64_t n, float *scores) {
-    const int32_t person = data->user_person[user];
+static void mark_seen(const ct_dataset *data, int32_t person, bool mark, bool *seen) {
     for (int64_t k = data->person_begin[person]; k < data->person_begin[person + 1]; k++) {
         const int32_t u = data->person_user[k];
-        for (int64_t i = data->inter_begin[u]; i < data->inter_begin[u + 1]; i++) {
-            const int64_t item = data->inter_item[i] - first;
-            if (item >= 0 && item < n) scores[item] = -INFINITY;
-        }
+        for (int64_t i = data->inter_begin[u]; i < data->inter_begin[u + 1]; i++)
+            seen[data->item_entity[data->inter_item[i]]] = mark;
     }
+}
+
+/* Hides by -inf what the person already has on any platform, and the same thing where another platform offers it. */
+static void hide_seen(ct_recommender *r, int64_t user, int64_t first, int64_t n) {
+    const ct_dataset *data = r->session.data;
+    const int32_t person = data->user_person[user];
+    mark_seen(data, person, true, r->seen);
+    for (int64_t i = 0; i < n; i++)
+        if (r->seen[data->item_entity[first + i]]) r->scores[i] = -INFINITY;
+    mark_seen(data, person, false, r->seen);
 }
 
 static ct_status score(ct_recommender *r, int64_t first, int64_t n, ct_error *err) {
@@ -248,7 +257,7 @@ ct_status ct_recommend(ct_recommender *r, const ct_query *q, ct_recommendation *
     if (st == CT_OK) st = need_items(r, platform, err);
     if (st == CT_OK) st = score(r, first, n, err);
     if (st == CT_OK) {
-        if (user >= 0 && !q->with_seen) hide_seen(data, user, first, n, r->scores);
+        if (user >= 0 && !q->with_seen) hide_seen(r, user, first, n);
         *n_rows = take_best(r, first, n, q->k, rows);
     }
     if (st != CT_OK || !user_text) {

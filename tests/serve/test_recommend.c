@@ -1,8 +1,10 @@
 /* Recommending to users and to texts, against scores worked out from the encoders' vectors. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "run/session.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/temp_dir.h"
@@ -16,12 +18,24 @@ static ct_session session; /* the same weights, for working out what is wanted *
 static ct_recommender *recommender;
 static float *items; /* [n_items, D] */
 
+/* Things that shop and video both offer; u9 of the shop has some of them on one platform only. */
+static void link_items(void) {
+    ct_str rows = {0};
+    ct_str_puts(&rows, "shop,video\n", NULL);
+    for (int i = 8; i < 20; i++) ct_str_printf(&rows, NULL, "s%d,v%d\n", i, i);
+    test_write_text(test_path(folder, "same.csv"), ct_str_text(&rows));
+    ct_str_free(&rows);
+}
+
 static int set_up(void **state) {
     ct_error err = CT_ERROR_INIT;
     if (test_dir_setup(state) != 0) return -1;
     folder = *state;
     tiny_write(folder);
-    config = tiny_config(folder, "train.epochs=8", NULL);
+    link_items();
+    char links[700];
+    snprintf(links, sizeof links, "links.items=%s", test_path(folder, "same.csv"));
+    config = tiny_config(folder, "train.epochs=8", links, NULL);
     tiny_train(config, NULL);
     if (ct_session_open_weights(&session, config, NULL, NULL, NULL, &err) != CT_OK) fail_msg("%s", err.text);
     if (ct_recommender_open(&recommender, config, NULL, NULL, &err) != CT_OK) fail_msg("%s", err.text);
@@ -54,13 +68,13 @@ static int64_t user_number(const char *platform, const char *id) {
     return ct_dataset_find_user(session.data, ct_dataset_platform(session.data, platform), id);
 }
 
-/* Did any user of the person ever choose the item? */
+/* Did any user of the person ever choose the item, or the same thing on another platform? */
 static bool has_item(int64_t user, int64_t item) {
     const ct_dataset *d = session.data;
     for (int64_t u = 0; u < d->n_users; u++)
         for (int64_t k = d->inter_begin[u];
              k < d->inter_begin[u + 1] && d->user_person[u] == d->user_person[user]; k++)
-            if (d->inter_item[k] == item) return true;
+            if (d->item_entity[d->inter_item[k]] == d->item_entity[item]) return true;
     return false;
 }
 
@@ -122,6 +136,25 @@ static void users_get_what_scores_best_and_is_new(void **state) {
     check_user("shop", "u0", "shop", 5); /* who never did anything */
     check_user("shop", "u5", "shop", MOST);
     check_user("news", "u6", NULL, 1);
+}
+
+/* A user of the shop who was never on the video site: what the video site hides is what the shop sold. */
+static void the_same_thing_elsewhere_is_seen(void **state) {
+    (void)state;
+    ct_recommendation rows[MOST];
+    const ct_dataset *d = session.data;
+    const int64_t user = user_number("shop", "u20");
+    int hidden = 0;
+    assert_int_equal(d->person_begin[d->user_person[user] + 1] - d->person_begin[d->user_person[user]], 1);
+    for (int64_t i = d->item_begin[1]; i < d->item_begin[2]; i++) hidden += has_item(user, i);
+    assert_true(hidden > 0);
+    const ct_query q = {.user = "u20", .user_platform = "shop", .platform = "video", .k = MOST};
+    const int n = ask(q, rows);
+    assert_int_equal(n, d->item_begin[2] - d->item_begin[1] - hidden);
+    for (int r = 0; r < n; r++) assert_false(has_item(user, ct_dataset_find_item(d, 1, rows[r].item)));
+    assert_int_equal(ask((ct_query){.user = "u20", .user_platform = "shop", .platform = "video", .k = MOST, .with_seen = true}, rows),
+                     n + hidden);
+    check_user("shop", "u20", NULL, MOST);
 }
 
 static void what_a_user_has_may_be_asked_for(void **state) {
@@ -267,6 +300,7 @@ static void no_weights_no_recommender(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(users_get_what_scores_best_and_is_new),
+        cmocka_unit_test(the_same_thing_elsewhere_is_seen),
         cmocka_unit_test(what_a_user_has_may_be_asked_for),
         cmocka_unit_test(probabilities_sum_to_one),
         cmocka_unit_test(texts_are_read_as_a_user_would_be),
