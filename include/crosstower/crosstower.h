@@ -111,23 +111,27 @@ CT_API ct_status ct_run_evaluate(const ct_config *config, const char *checkpoint
 CT_API ct_status ct_run_export(const ct_config *config, const char *checkpoint, const char *path,
                                const ct_observer *observer, char **written, ct_error *err);
 
-/* ---- embedding texts ---------------------------------------------------------------------------------------- */
+/* ---- embedding texts and pictures --------------------------------------------------------------------------- */
 
 typedef struct ct_embed_options {
     const char *checkpoint; /* NULL: as above */
     const char *texts;      /* a table (CSV, TSV, JSON lines) with columns "id" and "text", or a text a line */
+    const char *images;     /* or a folder of pictures, or a list: "PATH" or "ID<TAB>PATH" a line */
     const char *out;        /* the folder to be written; one that this call wrote before is replaced */
-    bool items;             /* as the item tower reads them; else as the user tower does */
+    bool items;             /* texts as the item tower reads them, as pictures always are; else as the user tower does */
     const char *platform;   /* of what platform they are; NULL: the first */
 } ct_embed_options;
 
 typedef struct ct_embed_result {
     int64_t n, dim;
     int64_t n_empty;        /* texts without a token: they all have one vector */
+    int64_t n_broken;       /* pictures that could not be read: they have none */
 } ct_embed_result;
 
-/* Embeds texts of which nothing else is known: no id, no history. Writes texts.ids.csv, texts.npy and the formats of
- * export.formats, and manifest.json; the folder appears when it is whole. CT_ERR_CONFIG when that tower reads no text. */
+/* Embeds texts, or pictures, of which nothing else is known: no id, no history, an item's picture without its text.
+ * Writes texts.ids.csv, texts.npy (or images.*) and the formats of export.formats, and manifest.json; the folder appears
+ * when it is whole. CT_ERR_CONFIG when the tower reads no text, or no picture; CT_ERR_DATA when no picture could be read;
+ * some that could not are named to the observer. */
 CT_API ct_status ct_run_embed(const ct_config *config, const ct_embed_options *options, const ct_observer *observer,
                               ct_embed_result *result, ct_error *err);
 

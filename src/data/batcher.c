@@ -297,7 +297,8 @@ static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show
         items->entity.ids[items->entity.n_entries++] = entity;
     }
     bag_row(&items->entity);
-    ct__pictures_add(items, data, &b->config->model.image, has_text, shown.image, augment_key);
+    ct__pictures_add(items, &b->config->model.image, has_text, shown.image ? ct__picture_of(data, item) : NULL,
+                     augment_key);
 }
 
 static bool hidden(ct_rng_key key, int32_t row, uint32_t what, double probability) {
@@ -435,14 +436,16 @@ static bool add_text(ct_batcher *b, ct_side side, const ct_token_lists *texts, i
     return n > 0;
 }
 
+static ct_status check_platform(const ct_batcher *b, int32_t platform, ct_error *err) {
+    if (platform >= 0 && platform < b->data->n_platforms) return CT_OK;
+    return ct_fail(err, CT_ERR_ARGUMENT, "batcher: platform %d, want from 0 to %d", platform, b->data->n_platforms - 1);
+}
+
 ct_status ct_batcher_texts(ct_batcher *b, ct_side side, const ct_token_lists *texts, const int64_t *rows, int32_t n,
                            int32_t platform, ct_batch *batch, ct_error *err) {
     ct_user_side *users = &batch->users;
     ct_item_side *items = &batch->items;
-    if (platform < 0 || platform >= b->data->n_platforms) {
-        return ct_fail(err, CT_ERR_ARGUMENT, "batcher: platform %d, want from 0 to %d", platform,
-                       b->data->n_platforms - 1);
-    }
+    CT_CHECK(check_platform(b, platform, err));
     batch->n_pairs = 0;
     if (side == CT_SIDE_USER) users_clear(users);
     else items_clear(b, items);
@@ -458,11 +461,32 @@ ct_status ct_batcher_texts(ct_batcher *b, ct_side side, const ct_token_lists *te
             items->platform[items->n_rows++] = platform;
             const bool has_text = add_text(b, side, texts, rows[i], &items->text);
             bag_row(&items->entity);
-            ct__pictures_add(items, b->data, &b->config->model.image, has_text, false, NULL);
+            ct__pictures_add(items, &b->config->model.image, has_text, NULL, NULL);
         }
     }
     if (side == CT_SIDE_ITEM) ct__pictures_close(items);
     pack_close(b, side == CT_SIDE_USER ? &users->text : &items->text);
+    return CT_OK;
+}
+
+ct_status ct_batcher_pictures(ct_batcher *b, const uint8_t *pictures, int32_t n, int32_t platform, ct_batch *batch,
+                              ct_error *err) {
+    ct_item_side *items = &batch->items;
+    const size_t side = (size_t)b->data->picture_size;
+    CT_CHECK(check_platform(b, platform, err));
+    if (b->config->model.image.kind == CT_IMAGE_NONE)
+        return ct_fail(err, CT_ERR_ARGUMENT, "batcher: pictures, but model.item.image is none");
+    batch->n_pairs = 0;
+    items_clear(b, items);
+    for (int32_t i = 0; i < n; i++) {
+        items->item[items->n_rows] = -1;
+        items->platform[items->n_rows++] = platform;
+        if (b->item_limit > 0) pack_row(b, &items->text, specials_of(&b->config->model.item), 0);
+        bag_row(&items->entity);
+        ct__pictures_add(items, &b->config->model.image, false, pictures + (size_t)i * side * side * 3, NULL);
+    }
+    ct__pictures_close(items);
+    pack_close(b, &items->text);
     return CT_OK;
 }
 

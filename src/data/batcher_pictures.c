@@ -45,18 +45,22 @@ static void augment(ct_item_side *items, int32_t picture, int32_t row, ct_rng_ke
         items->colour[3 * picture + k] = (float)(1.0 + config->colour * (2.0 * (double)unit[5 + k] - 1.0));
 }
 
-void ct__pictures_add(ct_item_side *items, const ct_dataset *data, const ct_config_image *config,
-                      bool has_text, bool show_image, const ct_rng_key *augment_key) {
+const uint8_t *ct__picture_of(const ct_dataset *data, int32_t item) {
+    if (data->picture_size == 0 || data->item_picture[item] < 0) return NULL;
+    const size_t side = (size_t)data->picture_size;
+    return data->pictures + (size_t)data->item_picture[item] * side * side * 3;
+}
+
+void ct__pictures_add(ct_item_side *items, const ct_config_image *config, bool has_text, const uint8_t *picture,
+                      const ct_rng_key *augment_key) {
     if (items->picture_size == 0) return;
-    const int32_t row = items->n_rows - 1, m = items->n_modalities, item = items->item[row];
-    const int32_t picture = item < 0 ? -1 : data->item_picture[item]; /* -1: a bare text */
+    const int32_t row = items->n_rows - 1, m = items->n_modalities;
     const size_t bytes = (size_t)items->picture_size * (size_t)items->picture_size * 3;
-    const bool has_image = picture >= 0 && show_image;
     if (m == 2) items->present[2 * row] = has_text;
-    items->present[m * row + m - 1] = has_image;
-    if (has_image) {
+    items->present[m * row + m - 1] = picture != NULL;
+    if (picture) {
         const int32_t at = items->n_pictures++;
-        memcpy(items->pixels + (size_t)at * bytes, data->pictures + (size_t)picture * bytes, bytes);
+        memcpy(items->pixels + (size_t)at * bytes, picture, bytes);
         items->picture_row[at] = row;
         items->picture_ids[at + 1] = at + 1;
         if (augment_key) augment(items, at, row, *augment_key, config);

@@ -53,6 +53,9 @@ ct_status ct_batcher_items(ct_batcher *b, const int32_t *items, int32_t n, ct_ba
 typedef enum ct_side { CT_SIDE_USER, CT_SIDE_ITEM } ct_side;
 ct_status ct_batcher_texts(ct_batcher *b, ct_side side, const ct_token_lists *texts, const int64_t *rows, int32_t n,
                            int32_t platform, ct_batch *batch, ct_error *err);
+/* n items of a platform who are only a picture: pictures [n, P, P, 3], P the dataset's picture_size. */
+ct_status ct_batcher_pictures(ct_batcher *b, const uint8_t *pictures, int32_t n, int32_t platform, ct_batch *batch,
+                              ct_error *err);
 /* The most tokens of a text that a tower reads, [CLS] and [SEP] apart; 0: it reads none. */
 int32_t ct_batcher_text_limit(const ct_batcher *b, ct_side side);
 /* One user who is only a text. Tokenises; may allocate. */

@@ -161,6 +161,32 @@ done:
     return st;
 }
 
+static ct_status encode_pictures(encoder *e, ct_picture_source source, void *ctx, int32_t platform, uint8_t *rgb,
+                                 float *vectors, int64_t *n, ct_error *err) {
+    for (int32_t rows = 0;; *n += rows) {
+        CT_CHECK(source(ctx, CT_ENCODE_ROWS, rgb, &rows, err));
+        if (rows == 0) return CT_OK;
+        CT_CHECK(ct_batcher_pictures(e->batcher, rgb, rows, platform, &e->batch, err));
+        CT_CHECK(ct_model_encode_items(e->model, &e->batch, vectors + *n * ct_model_dim(e->model), err));
+    }
+}
+
+ct_status ct_encode_pictures(ct_model *model, ct_batcher *batcher, ct_picture_source source, void *ctx, int32_t platform,
+                             float *vectors, int64_t *n, ct_error *err) {
+    ct_status st = CT_OK;
+    encoder e;
+    uint8_t *rgb = NULL;
+    *n = 0;
+    CT_TRY(encoder_open(&e, model, batcher, err), st, done);
+    const size_t p = (size_t)ct_batcher_encode_caps(batcher, 0).picture_size;
+    CT_TRY(ct_calloc(CT_ENCODE_ROWS, p * p * 3, (void **)&rgb, err), st, done);
+    st = encode_pictures(&e, source, ctx, platform, rgb, vectors, n, err);
+done:
+    ct_free(rgb);
+    encoder_close(&e);
+    return st;
+}
+
 ct_status ct_encode_text(ct_model *model, ct_batcher *batcher, const char *text, int32_t platform, float *vector,
                          ct_error *err) {
     ct_status st = CT_OK;

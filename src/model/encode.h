@@ -20,6 +20,12 @@ ct_status ct_encode_items(ct_model *model, ct_batcher *batcher, const int32_t *i
  * of like lengths go through together, the longest first. */
 ct_status ct_encode_texts(ct_model *model, ct_batcher *batcher, ct_side side, const ct_token_lists *texts, int64_t n,
                           int32_t platform, float *vectors, ct_encode_progress progress, void *ctx, ct_error *err);
+/* Fills rgb [most, P, P, 3], P the side of the cache's pictures, with the next *n pictures; 0: no more. */
+typedef ct_status (*ct_picture_source)(void *ctx, int32_t most, uint8_t *rgb, int32_t *n, ct_error *err);
+/* Pictures only, as items of `platform` without text or id, CT_ENCODE_ROWS at a time until the source has no more:
+ * vectors [n, D] has room for all that it can give. */
+ct_status ct_encode_pictures(ct_model *model, ct_batcher *batcher, ct_picture_source source, void *ctx, int32_t platform,
+                             float *vectors, int64_t *n, ct_error *err);
 /* One text as a user of `platform`: vector [D]. */
 ct_status ct_encode_text(ct_model *model, ct_batcher *batcher, const char *text, int32_t platform, float *vector,
                          ct_error *err);

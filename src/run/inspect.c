@@ -118,11 +118,11 @@ done:
     return st;
 }
 
-static ct_status put_texts(ct_str *out, const char *path, ct_error *err) {
+static ct_status put_embedded(ct_str *out, const char *path, const char *what, ct_error *err) {
     char *manifest = NULL, *text = NULL;
     ct_status st = ct_path_join(path, "manifest.json", &manifest, err);
     if (st == CT_OK) st = ct_read_file(manifest, 1 << 26, &text, NULL, err);
-    if (st == CT_OK) st = ct_str_puts(out, "vectors of texts\n", err);
+    if (st == CT_OK) st = ct_str_printf(out, err, "vectors of %s\n", what);
     if (st == CT_OK) st = ct_str_puts(out, text, err);
     ct_free(manifest);
     ct_free(text);
@@ -155,7 +155,8 @@ static bool holds(const char *folder, const char *name) {
 static ct_status put_folder(ct_str *out, const char *path, ct_error *err) {
     if (holds(path, "dataset.bin")) return put_cache(out, path, err);
     if (holds(path, "users.ids.csv")) return put_bundle(out, path, err);
-    if (holds(path, "texts.ids.csv")) return put_texts(out, path, err);
+    if (holds(path, "texts.ids.csv")) return put_embedded(out, path, "texts", err);
+    if (holds(path, "images.ids.csv")) return put_embedded(out, path, "pictures", err);
     if (holds(path, "config.yaml")) return put_run(out, path, err);
     return ct_fail(err, CT_ERR_ARGUMENT, "folder '%s' is no cache (dataset.bin), no bundle (users.ids.csv) and no run folder "
                    "(config.yaml)", path);

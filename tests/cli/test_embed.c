@@ -1,4 +1,5 @@
 /* crosstower embed, as its users meet it. */
+#include <png.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ static int setup(void **state) {
 
 static void test_help(void **state) {
     (void)state;
-    static const char *const says[] = {"CONFIG", "--texts FILE", "--out DIR", "--side user|item", "--platform P",
+    static const char *const says[] = {"CONFIG", "--texts FILE", "--images DIR|LIST", "--out DIR", "--side user|item", "--platform P",
                                        "--checkpoint FILE", "--quiet"};
     cli_expect("--help", 0, "embed");
     cli_expect("embed --help", 0, "usage: crosstower embed CONFIG");
@@ -60,12 +61,15 @@ static void test_wrong_lines(void **state) {
         int code;
         const char *says;
     } cases[] = {
-        {"embed run.yaml --out x", 2, "--texts is missing"},
+        {"embed run.yaml --out x", 2, "--texts or --images is missing"},
         {"embed run.yaml --texts texts.txt", 2, "--out is missing"},
         {"embed --texts texts.txt --out x", 2, "CONFIG is missing"},
         {"embed run.yaml --texts texts.txt --out x --side usr", 2, "did you mean 'user'"},
         {"embed run.yaml --texts texts.txt --out x --plattform shop", 2, "did you mean '--platform'"},
         {"embed run.yaml --texts texts.txt --out x --platform store", 2, "there are shop, video, news"},
+        {"embed run.yaml --texts texts.txt --images . --out x", 2, "want one of the two"},
+        {"embed run.yaml --images . --side user --out x", 2, "pictures are items'"},
+        {"embed run.yaml --images . --out x", 2, "model.item.image: none"},
         {"embed run.yaml --texts nothing.txt --out x", 1, "nothing.txt"},
         {"embed run.yaml --texts run.yaml/x --out x", 1, "run.yaml/x"},
         {"embed run.yaml --texts shop/goods.csv --out x", 1, "no column 'id'"},
@@ -76,6 +80,41 @@ static void test_wrong_lines(void **state) {
         {"embed run.yaml --texts texts.txt --out x run_dir=elsewhere", 2, "crosstower train"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) cli_expect(cases[i].args, cases[i].code, cases[i].says);
+    assert_false(cli_exists("x"));
+}
+
+/* A small model that reads pictures, of which the catalogue has none: so it trains on texts. */
+static void test_pictures(void **state) {
+    (void)state;
+    static const uint8_t colours[2][3] = {{255, 0, 0}, {0, 0, 255}};
+    cli_mkdir("photos");
+    cli_mkdir("photos/sub");
+    for (uint32_t i = 0; i < 2; i++) {
+        png_image image = {.version = PNG_IMAGE_VERSION, .width = 1, .height = 1, .format = PNG_FORMAT_RGB};
+        assert_true(png_image_write_to_file(&image, i ? "photos/sub/blue.PNG" : "photos/red.png", 0, colours[i], 0, NULL));
+    }
+    test_write_text("photos/broken.jpg", "no picture");
+    test_write_text("photos/notes.txt", "not looked at");
+    test_write_text("list.txt", "the red one\tphotos/red.png\nphotos/broken.jpg\n");
+    test_write_text("bad.txt", "photos/broken.jpg\n");
+#define SEES " run_dir=sees model.item.image=small model.item.image_size=16"
+    cli_expect("train run.yaml train.steps=4" SEES, 0, "4 steps");
+    cli_expect("embed run.yaml --images photos --out seen" SEES, 0, "2 pictures, 16 dimensions: seen");
+    if (!strstr(cli_err, "photos/broken.jpg' is left out")) cli_fail("embed", "does not name it", cli_err);
+    if (!strstr(cli_err, "1 of 3 pictures could not be read")) cli_fail("embed", "does not count", cli_err);
+    char *ids = test_read_text("seen/images.ids.csv");
+    assert_string_equal(ids, "platform,id\nshop,red.png\nshop,sub/blue.PNG\n");
+    free(ids);
+    assert_int_equal(cli_count("seen", ""), 6);
+    cli_expect("inspect seen", 0, "vectors of pictures");
+    cli_expect("embed run.yaml --images list.txt --side item --platform news --out seen" SEES, 0, "1 pictures");
+    ids = test_read_text("seen/images.ids.csv");
+    assert_string_equal(ids, "platform,id\nnews,the red one\n");
+    free(ids);
+    cli_expect("embed run.yaml --images bad.txt --out x" SEES, 1, "none of 1 pictures could be read");
+    cli_expect("embed run.yaml --images shop --out x" SEES, 1, "no picture in this folder");
+    cli_expect("embed run.yaml --images photos --out texts.csv" SEES, 2, "texts.csv");
+#undef SEES
     assert_false(cli_exists("x"));
 }
 
@@ -94,7 +133,7 @@ static void test_full_disk(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_help),        cmocka_unit_test(test_lines),     cmocka_unit_test(test_table_of_items),
-        cmocka_unit_test(test_wrong_lines), cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_wrong_lines), cmocka_unit_test(test_pictures),    cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, setup, cli_teardown);
 }

@@ -138,6 +138,41 @@ static void encoding_hides_nothing(void **state) {
 }
 
 /* Each with its probability, never both: both hidden means both shown. */
+/* Items who are only a picture: it is shown, the text is missing, no id is known. */
+static void bare_pictures_are_items(void **state) {
+    (void)state;
+    for (int with_text = 0; with_text < 2; with_text++) {
+        rig r;
+        ct_batch batch;
+        ct_error err = CT_ERROR_INIT;
+        ct_config config = picture_config();
+        if (!with_text) config.model.item.kind = CT_ENCODER_NONE;
+        config.model.id_items = 4;
+        rig_create(&r, config);
+        const ct_batch_caps caps = ct_batcher_encode_caps(r.batcher, 16);
+        const int32_t all[] = {0, 2, 3}, m = with_text ? 2 : 1;
+        assert_int_equal(ct_batch_create(&batch, &caps, NULL), CT_OK);
+        assert_int_equal(ct_batcher_items(r.batcher, all, 3, &batch, NULL), CT_OK);
+        assert_int_equal(ct_batcher_pictures(r.batcher, pixels + BYTES, 5, 2, &batch, NULL), CT_OK);
+        const ct_item_side *s = &batch.items;
+        assert_true(s->n_rows == 5 && s->n_pictures == 5 && s->n_modalities == m);
+        assert_memory_equal(s->pixels, pixels + BYTES, 5 * BYTES);
+        for (int32_t i = 0; i < 5; i++) {
+            assert_true(s->item[i] == -1 && s->platform[i] == 2);
+            assert_true(s->picture_begin[i] == i && s->picture_ids[i] == i && s->picture_row[i] == i);
+            assert_int_equal(s->present[m * i + m - 1], 1);
+            if (with_text) assert_int_equal(s->present[2 * i], 0);
+            if (with_text) assert_int_equal(s->text.n_rows, 5);
+        }
+        assert_int_equal(s->picture_begin[5], 5);
+        assert_true(s->entity.n_rows == 5 && s->entity.n_entries == 0);
+        assert_int_equal(ct_batcher_pictures(r.batcher, pixels, 1, 3, &batch, &err), CT_ERR_ARGUMENT);
+        assert_non_null(strstr(err.text, "platform 3"));
+        ct_batch_free(&batch);
+        rig_free(&r);
+    }
+}
+
 static void modality_dropout_never_hides_all(void **state) {
     (void)state;
     rig r;
@@ -243,6 +278,7 @@ static void too_small_pictures_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_item_brings_its_picture),
                                        cmocka_unit_test(encoding_hides_nothing),
+                                       cmocka_unit_test(bare_pictures_are_items),
                                        cmocka_unit_test(modality_dropout_never_hides_all),
                                        cmocka_unit_test(augmentation_stays_inside),
                                        cmocka_unit_test(the_same_step_gives_the_same_pictures),

@@ -281,7 +281,7 @@ static void a_stop_leaves_the_old_folder(void **state) {
 
 static void expect_refusal(const ct_config *c, ct_embed_options options, ct_status wanted, const char *says) {
     ct_error err = CT_ERROR_INIT;
-    ct_embed_result result = {7, 7, 7};
+    ct_embed_result result = {7, 7, 7, 7};
     options.out = test_path(folder, "out/none");
     const ct_status st = embed(c, options, &result, &err);
     if (st != wanted || !strstr(err.text, says)) fail_msg("status %d '%s', want '%s'", (int)st, err.text, says);
