@@ -102,8 +102,8 @@ ALL_OBJS := $(LIB_OBJS) $(CLI_OBJS) $(BENCH_OBJS) $(SUPPORT_OBJS) $(call objects
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help install uninstall check-deps deps programs objects test-programs test quickstart movielens ablation \
-        scale bench test-mutants lint sanitize clean FORCE
+.PHONY: all help install uninstall check-deps deps programs objects test-programs test quickstart movielens emoji \
+        ablation scale bench test-mutants lint sanitize clean FORCE
 
 all: $(LIB) $(SHARED) $(CLI) $(TOOL_PROGRAMS)   ## the libraries, the program crosstower, the tools (default)
 
@@ -136,6 +136,11 @@ movielens:       ## the same on MovieLens, which it fetches (SEEDS="1 2 3": seve
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory all
 	@BUILD="$(BUILD)" tools/movielens.sh
+
+emoji:           ## finding pictures by words, on a folder of emoji (EMOJI=FOLDER, SEEDS="1 2 3")
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all
+	@BUILD="$(BUILD)" tools/emoji.sh
 
 ablation:        ## what text, pictures and ids bring on the sample platforms, three seeds each (SEEDS, VARIANTS; long)
 	@$(MAKE) --no-print-directory all

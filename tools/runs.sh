@@ -1,4 +1,5 @@
-# What quickstart.sh, movielens.sh, ablation.sh and scale.sh share; read by them, not run. Both work in the project's root.
+# What quickstart.sh, movielens.sh, emoji.sh, ablation.sh and scale.sh share; read by them, not run. All work in the
+# project's root.
 #   SEEDS   one number N: seeds 1 to N; or a list: "1 2 3"
 
 BUILD=${BUILD:-build}
