@@ -9,11 +9,24 @@
 /* ---- parameters
  * ----------------------------------------------------------------------------------------------- */
 
+static ct_status add_weight(ct_params *params, ct_param *weight, const char *name, int64_t out, int64_t in,
+                            ct_error *err) {
+    return ct_params_add(params, weight, name, out, in, CT_INIT_NORMAL, 1.0f / sqrtf((float)in), true, err);
+}
+
 static ct_status add_linear(ct_params *params, ct_param *weight, ct_param *bias, const char *weight_name,
                             const char *bias_name, int64_t out, int64_t in, ct_error *err) {
-    CT_CHECK(ct_params_add(params, weight, weight_name, out, in, CT_INIT_NORMAL, 1.0f / sqrtf((float)in),
-                           true, err));
+    CT_CHECK(add_weight(params, weight, weight_name, out, in, err));
     return ct_params_add(params, bias, bias_name, 1, out, CT_INIT_ZERO, 0.0f, false, err);
+}
+
+static ct_status add_batch_norm(ct_fusion *f, ct_params *params, ct_error *err) {
+    const int64_t n = f->n_modalities * f->config->dim;
+    ct_batch_norm_params *p = &f->norm;
+    CT_CHECK(ct_params_add(params, &p->weight, "item.fusion.batch_norm.weight", 1, n, CT_INIT_ONE, 0.0f, false, err));
+    CT_CHECK(ct_params_add(params, &p->bias, "item.fusion.batch_norm.bias", 1, n, CT_INIT_ZERO, 0.0f, false, err));
+    CT_CHECK(ct_params_add_state(params, &p->running_mean, "item.fusion.batch_norm.running_mean", n, CT_INIT_ZERO, err));
+    return ct_params_add_state(params, &p->running_var, "item.fusion.batch_norm.running_var", n, CT_INIT_ONE, err);
 }
 
 /* Heads of 32 columns where they fit, else the most that divide D. */
@@ -46,11 +59,11 @@ ct_status ct_fusion_create(ct_fusion *f, const ct_config_model *config, const ct
     f->text = config->item.kind == CT_ENCODER_NONE ? NULL : text;
     f->n_modalities = f->text ? 2 : 1;
     if (f->text)
-        CT_CHECK(add_linear(params, &f->text_weight, &f->text_bias, "item.fusion.text.weight",
-                            "item.fusion.text.bias", d, ct_text_encoder_width(&config->item), err));
+        CT_CHECK(add_weight(params, &f->text_weight, "item.fusion.text.weight", d, ct_text_encoder_width(&config->item),
+                            err));
     CT_CHECK(ct_resnet_create(&f->image, &config->image, params, err));
-    CT_CHECK(add_linear(params, &f->image_weight, &f->image_bias, "item.fusion.image.weight",
-                        "item.fusion.image.bias", d, f->image.width, err));
+    CT_CHECK(add_weight(params, &f->image_weight, "item.fusion.image.weight", d, f->image.width, err));
+    CT_CHECK(add_batch_norm(f, params, err));
     CT_CHECK(ct_params_add(params, &f->missing, "item.fusion.missing", f->n_modalities, d, CT_INIT_NORMAL,
                            0.02f, true, err));
     if (f->n_modalities == 1) return CT_OK;
@@ -98,6 +111,16 @@ static void fuse(const ct_fusion *f, ct_tape *t, ct_var into, ct_var z, const ct
     }
 }
 
+/* Encoders end in ReLUs: what all items have in common is much larger than what tells them apart, and a modality with
+ * large values would drown one with small ones. Each column is brought to mean 0 and variance 1 over the batch. */
+static ct_var normalize_columns(const ct_fusion *f, ct_tape *t, ct_var x, int64_t rows) {
+    const int64_t columns = f->n_modalities * f->config->dim;
+    const ct_image_var as_image = {.v = x, .n = rows, .c = columns, .h = 1, .w = 1, .cb = columns},
+                       no_residual = {.v = CT_VAR_NEW};
+    const bool batch_stats = f->config->image.batch_norm != CT_BATCH_NORM_FROZEN;
+    return ct_nn_batch_norm_act(t, as_image, no_residual, &f->norm, batch_stats, false).v;
+}
+
 void ct_fusion_forward(const ct_fusion *f, ct_tape *t, ct_var into, const ct_device_batch *b) {
     const ct_item_side *side = &b->host->items;
     const int64_t n = side->n_rows, d = f->config->dim;
@@ -106,7 +129,7 @@ void ct_fusion_forward(const ct_fusion *f, ct_tape *t, ct_var into, const ct_dev
     if (f->text) {
         const ct_var text = ct_tape_new(t, n, ct_text_encoder_width(&f->config->item), true);
         ct_text_encoder_forward(f->text, t, text, b, &side->text);
-        ct_nn_linear(t, ct_tape_columns(t, x, 0, d), text, f->text_weight, f->text_bias);
+        ct_nn_linear(t, ct_tape_columns(t, x, 0, d), text, f->text_weight, CT_PARAM_NONE);
         from = d;
     }
     const ct_var pooled = ct_resnet_forward(&f->image, t, b);
@@ -114,12 +137,13 @@ void ct_fusion_forward(const ct_fusion *f, ct_tape *t, ct_var into, const ct_dev
         ct_nn_place_rows(t, CT_VAR_NEW, pooled, ct_device_i32(b, side->picture_begin, n + 1),
                          ct_device_i32(b, side->picture_ids, side->n_pictures + 1),
                          ct_device_i32(b, side->picture_row, side->n_pictures));
-    ct_nn_linear(t, ct_tape_columns(t, x, from, d), placed, f->image_weight, f->image_bias);
+    ct_nn_linear(t, ct_tape_columns(t, x, from, d), placed, f->image_weight, CT_PARAM_NONE);
+    const ct_var z = normalize_columns(f, t, x, n);
     const ct_tensor present = ct_device_rows(b, side->present, CT_DTYPE_I32, n, f->n_modalities);
     /* One modality needs no fusion: its row, or the stand-in, is the result. */
     if (f->n_modalities == 1) {
-        ct_nn_fill_missing(t, into, x, present, f->missing);
+        ct_nn_fill_missing(t, into, z, present, f->missing);
     } else {
-        fuse(f, t, into, ct_nn_fill_missing(t, CT_VAR_NEW, x, present, f->missing), b);
+        fuse(f, t, into, ct_nn_fill_missing(t, CT_VAR_NEW, z, present, f->missing), b);
     }
 }

@@ -15,7 +15,8 @@ typedef struct ct_fusion {
     const ct_text_encoder *text; /* NULL: the item has no text encoder */
     ct_resnet image;
     int n_modalities;
-    ct_param text_weight, text_bias, image_weight, image_bias; /* to D columns each */
+    ct_param text_weight, image_weight;                        /* to D columns each; the norm brings a bias */
+    ct_batch_norm_params norm;                                 /* of the M D columns */
     ct_param missing;                                          /* [M, D] */
     ct_param mix_weight, mix_bias;                             /* concat: [D, M D]; gated: [M, M D] */
     ct_param kind, qkv_weight, qkv_bias, out_weight, out_bias, norm_weight, norm_bias; /* cross attention */

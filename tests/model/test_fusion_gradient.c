@@ -18,10 +18,11 @@ static ct_config gradient_config(ct_fusion_kind fusion, bool with_text) {
 }
 
 static void gated(void **state) {
-    static const char *const names[] = {
-        "item.fusion.text.weight", "item.fusion.text.bias", "item.fusion.image.weight",
-        "item.fusion.image.bias",  "item.fusion.missing",   "item.fusion.mix.weight",
-        "item.fusion.mix.bias",    "item.encoder.token",    "item.projection.weight"};
+    static const char *const names[] = {"item.fusion.text.weight",     "item.fusion.image.weight",
+                                        "item.fusion.batch_norm.weight", "item.fusion.batch_norm.bias",
+                                        "item.fusion.missing",         "item.fusion.mix.weight",
+                                        "item.fusion.mix.bias",        "item.encoder.token",
+                                        "item.projection.weight"};
     static const char *const image[] = {"item.image.conv1.weight",
                                         "item.image.bn1.weight",
                                         "item.image.bn1.bias",

@@ -277,7 +277,8 @@ static void a_query_encodes_the_items_that_it_is_about(void **state) {
         assert_int_equal(n, ask(q, known));
         for (int k = 0; k < n; k++) {
             assert_string_equal(fresh[k].item, known[k].item);
-            assert_true(fresh[k].score == known[k].score);
+            /* The user's latest items may have been encoded in other batches: the same to rounding. */
+            assert_true(fabs((double)fresh[k].score - (double)known[k].score) < 1e-5);
         }
     }
     ct_recommender_close(r);
