@@ -26,8 +26,7 @@ int ct__command_config(int argc, char **argv);
 int ct__open_config(const ct__args *args, ct_config **config);
 
 /* What a verb does with an open configuration: run calls the library, then print (may be NULL) shows what came of it on
- * standard output. ctx is the verb's own. at_once: signals end the program at once (ct__signals_end); otherwise they
- * ask to stop (ct__signals_ask). */
+ * standard output. ctx is the verb's own. at_once: see ct__signals_watch. */
 typedef struct ct__verb {
     ct_status (*run)(const ct_config *config, const ct_observer *observer, void *ctx, ct_error *err);
     void (*print)(const ct_config *config, void *ctx);
@@ -62,10 +61,9 @@ bool ct__is_utf8(const char *text);
 
 /* ---- signals ------------------------------------------------------------------------------------------- */
 
-/* SIGINT and SIGTERM ask to stop (ct__stop_asked) and a second one ends the program at once; both exit with 130. */
-void ct__signals_ask(void);
-/* SIGINT and SIGTERM end the program at once with 130: for work that leaves nothing half-written under its name. */
-void ct__signals_end(void);
+/* From now on SIGINT and SIGTERM ask to stop (ct__stop_asked), and a second one ends the program at once; or the first
+ * does, for work that leaves nothing half-written under its name. The exit code is 130. Once, before other threads. */
+void ct__signals_watch(bool at_once);
 /* For ct_observer.stop. */
 int ct__stop_asked(void *ctx);
 

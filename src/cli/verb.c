@@ -8,10 +8,7 @@ int ct__run_verb(const ct__args *args, const ct__verb *verb) {
     ct_error err = CT_ERROR_INIT;
     const int code = ct__open_config(args, &config);
     if (code >= 0) return code;
-    if (verb->at_once)
-        ct__signals_end();
-    else
-        ct__signals_ask();
+    ct__signals_watch(verb->at_once);
     const ct_observer observer = ct__progress_begin(&progress, args->quiet);
     const ct_status st = verb->run(config, &observer, verb->ctx, &err);
     ct__progress_end(&progress);
