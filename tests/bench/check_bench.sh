@@ -43,7 +43,8 @@ verdict every_op_has_a_case $?
 verdict an_op_without_a_case_shows $?
 awk '$1 !~ /^[A-Za-z0-9_]+$/ || seen[$1]++ { print; bad = 1 } END { exit bad }' "$work/list" >"$work/out"
 verdict names_are_plain_and_unique $?
-for name in infonce adamw topk_1 topk_256 jpeg_decode_resize id_table_step; do grep -q "^$name " "$work/list" || break; done
+for name in infonce adamw topk_1 topk_256 jpeg_decode_resize id_table_step user_tower_step user_tower_inference \
+    text_cnn_step resnet50_step resnet50_inference two_tower_step; do grep -q "^$name " "$work/list" || break; done
 verdict cases_for_peers_are_there $?
 
 # ---- every op runs: the first line of each in the shape files, with small sizes ----
@@ -111,6 +112,15 @@ printf '\n\n\n' | "$bench" --serve clamp_optimizer_scale --threads 1 >"$work/out
     [ "$(grep -cE '^\{"ms": [0-9.]+\}$' "$work/out")" -eq 3 ] && [ "$(wc -l <"$work/out")" -eq 5 ] &&
     sed -n '$p' "$work/out" | grep -qE '^\{"peak_rss_bytes": [1-9][0-9]+, "rss_before_bytes": [1-9][0-9]+\}$'
 verdict serve_answers_line_by_line $?
+printf '\n' | "$bench" --serve text_cnn_step --threads 1 >"$work/out" 2>"$work/err"
+[ $? -eq 0 ] && [ "$(grep -c '"ms"' "$work/out")" -eq 1 ]
+verdict a_step_is_served $?
+mkdir "$work/short"
+echo 7 >"$work/short/texts.lengths"
+expect too_few_lengths 1 "1 lengths, want at least 1024" --serve text_cnn_step --shapes "$work/short" --threads 1
+echo 129 >"$work/short/texts.lengths"
+expect a_length_too_long 1 "texts.lengths:1: '129', want a length from 1 to 128" --serve text_cnn_step \
+    --shapes "$work/short" --threads 1
 expect serve_without_lines 0 peak_rss_bytes --serve clamp_optimizer_scale --threads 1
 mkdir "$work/pictures"
 CT_BENCH_PICTURES=$work/pictures expect pictures_of_an_empty_folder 1 "has no *.jpg" --serve jpeg_decode_resize --threads 1
