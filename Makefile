@@ -103,7 +103,7 @@ ALL_OBJS := $(LIB_OBJS) $(CLI_OBJS) $(BENCH_OBJS) $(SUPPORT_OBJS) $(call objects
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help install uninstall check-deps deps programs objects test-programs test quickstart movielens emoji \
-        ablation scale bench test-mutants lint sanitize clean FORCE
+        ablation scale bench bench-peers test-mutants lint sanitize clean FORCE
 
 all: $(LIB) $(SHARED) $(CLI) $(TOOL_PROGRAMS)   ## the libraries, the program crosstower, the tools (default)
 
@@ -152,6 +152,11 @@ scale:           ## time and peak memory of each stage at several sizes, into bu
 
 bench: $(BENCH)  ## times the kernels (ARGS="...": what to pass on)
 	@$(or $(BENCH),echo "no benchmarks here"; false) $(ARGS)
+
+bench-peers:     ## the same work by PyTorch, faiss and others (ARGS="CASE ...": some; installs them in build/peers)
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all $(BENCH)
+	@python=$$(BUILD="$(BUILD)" tools/peers/venv.sh) && BUILD="$(BUILD)" "$$python" tools/peers/run.py $(ARGS)
 
 test-mutants: test-programs   ## breaks every entry of the op table; each must turn its test red (long)
 	@$(BUILD)/tests/ops/test_ops --mutants $(ARGS)
