@@ -1,5 +1,4 @@
-/* Ops of the CPU device that oneDNN carries: matrix products, the fully connected layer on them,
- * convolutions. Only onednn*.c include oneDNN itself. */
+/* What oneDNN does for the CPU device: matrix products and convolutions. Only onednn*.c include oneDNN itself. */
 #ifndef CT_DEVICE_CPU_ONEDNN_H
 #define CT_DEVICE_CPU_ONEDNN_H
 
@@ -16,10 +15,6 @@ ct_status ct__onednn_status(int dnnl_status, const char *what, ct_error *err);
 ct_status ct__onednn_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
                           const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
                           int64_t ldc, ct_error *err);
-
-/* Contracts in kernels/linear.h. */
-ct_status ct_linear_forward_onednn(ct_kctx *ctx, const struct ct_linear_forward_args *args);
-ct_status ct_linear_backward_onednn(ct_kctx *ctx, const struct ct_linear_backward_args *args);
 
 /* Primitives of convolutions by shape: in a ct_kctx of the CPU device, `library` is one. It makes all its
  * allocations when it is opened; oneDNN makes its own when a shape is seen first. */
