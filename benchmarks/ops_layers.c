@@ -147,6 +147,15 @@ void bench_make_gather_rows_forward(bench_maker *m, struct ct_gather_rows_forwar
     m->work = bench_counts(bag > 1 ? 2.0 * N * bag * C : 0, 4.0 * (N * C + N * bag * (C + 1)));
 }
 
+/* Places far apart and none twice. */
+void bench_make_scatter_rows(bench_maker *m, struct ct_scatter_rows_args *a) {
+    const int64_t N = bench_size(m, "N"), C = bench_size(m, "C"), V = bench_size(m, "V");
+    a->table = bench_zeros(m, CT_DTYPE_F32, V, C);
+    a->x = bench_f32(m, N, C);
+    a->rows = bench_strided(m, N, V / N);
+    m->work = bench_counts(0, 4.0 * (2 * N * C + N));
+}
+
 /* The gradient of the table as it is kept for id tables: compact, a row for each row that was named. */
 void bench_make_gather_rows_backward(bench_maker *m, struct ct_gather_rows_backward_args *a) {
     const int64_t N = bench_size(m, "N"), C = bench_size(m, "C"), V = bench_size(m, "V");
