@@ -21,13 +21,15 @@ static size_t next_part(int row, const char *path) {
     return strlen(path);
 }
 
-/* The row at the end of a key path; -1 when there is none. */
-static int row_of(const char *path) {
+/* The row at the end of a key path; -1 when there is none. *fits: no key with dots in it is longer than in a file. */
+static int row_of(const char *path, bool *fits) {
     int row = -1;
+    *fits = true;
     while (*path) {
         const size_t n = next_part(row, path);
-        char name[129];
-        if (n == 0 || n >= sizeof name) return -1;
+        char name[CT__MOST_KEY_BYTES + 1];
+        *fits = n < sizeof name;
+        if (n == 0 || !*fits) return -1;
         memcpy(name, path, n);
         name[n] = 0;
         row = ct__schema_child(row, name);
@@ -73,9 +75,8 @@ fail:
 
 /* The value's tree. The text of a key that takes a text may begin with { or [, as templates do, without
  * quotes. */
-static ct_status read_value(ct__load *l, const ct__source *source, const char *path, const char *text,
+static ct_status read_value(ct__load *l, const ct__source *source, const char *path, int row, const char *text,
                             ct__node **value) {
-    const int row = row_of(path);
     if (row >= 0 && ct__schema[row].type == CT__KEY_TYPE_TEXT && (*text == '{' || *text == '[') &&
         ct_utf8_valid_prefix(text, strlen(text)) == strlen(text)) {
         CT_CHECK(ct__node_create(value, CT__NODE_KIND_SCALAR, source, 0, 0, l->err));
@@ -88,7 +89,7 @@ static bool is_path(const char *path) {
     if (!*path) return false;
     for (const char *s = path;; s++) {
         const size_t n = strcspn(s, ".");
-        if (n == 0 || n > 128) return false;
+        if (n == 0 || n > CT__MOST_KEY_BYTES) return false;
         s += n;
         if (!*s) return true;
     }
@@ -99,6 +100,7 @@ static ct_status apply_one(ct__load *l, const char *argument) {
     const char *equals = strchr(argument, '=');
     char *path = NULL;
     ct__node *value = NULL, *tree = NULL;
+    bool fits;
     ct_status st;
 
     CT_TRY(ct__add_source(l, "command line", argument, &source), st, done);
@@ -112,12 +114,17 @@ static ct_status apply_one(ct__load *l, const char *argument) {
                           "the key in front of '=' is not a path such as train.lr");
         goto done;
     }
+    const int row = row_of(path, &fits);
+    if (!fits) {
+        st = ct__diagnose(l->diags, l->err, source, 0, 0, "", "%s", CT__LONG_KEY);
+        goto done;
+    }
     if (strcmp(path, "extends") == 0) {
         st = ct__diagnose(l->diags, l->err, source, 0, 0, path,
                           "a base file is named in the file, not in an argument");
         goto done;
     }
-    CT_TRY(read_value(l, source, path, equals + 1, &value), st, done);
+    CT_TRY(read_value(l, source, path, row, equals + 1, &value), st, done);
     if (!value) goto done;
     st = wrap(l, source, path, -1, value, &tree);
     value = NULL;

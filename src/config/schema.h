@@ -86,6 +86,8 @@ const char *ct__key_name(const ct__key *key);
 const ct__key *ct__schema_deciding(const ct__key *key);
 /* Whether the key has a meaning given the enum that `when_offset` names; base is the struct of the offsets. */
 bool ct__key_applies(const ct__key *key, const void *base);
+/* Whether a number is one that the key takes. */
+bool ct__key_in_range(const ct__key *key, double value);
 /* Appends what the key wants: "a whole number from 1 to 64", "one of cosine, dot". */
 ct_status ct__key_wanted(const ct__key *key, ct_str *out, ct_error *err);
 /* Appends a number in its shortest form that reads back to the same double. */

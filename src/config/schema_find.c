@@ -67,6 +67,12 @@ bool ct__key_applies(const ct__key *key, const void *base) {
     return ((1u << kind) & key->when_mask) != 0;
 }
 
+bool ct__key_in_range(const ct__key *key, double value) {
+    if (key->min == 0 && key->max == 0) return true;
+    if (value < key->min || value > key->max) return false;
+    return !(key->above && value == key->min) && !(key->below && value == key->max);
+}
+
 ct_status ct__put_real(ct_str *out, double value, ct_error *err) {
     char text[40]; /* from 9 digits on, so that 10 is not written 1e+01 */
     for (int digits = 9; digits <= 17; digits++) {

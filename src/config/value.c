@@ -38,16 +38,10 @@ static bool parse_number(const ct__node *node, double *value) {
     return *s != '+' && ct_parse_f64(s, value);
 }
 
-static bool in_range(const ct__key *key, double value) {
-    if (key->min == 0 && key->max == 0) return true;
-    if (value < key->min || value > key->max) return false;
-    return !(key->above && value == key->min) && !(key->below && value == key->max);
-}
-
 /* *ok false: a mistake was reported. */
 static ct_status read_real(ct__load *l, const ct__key *key, ct__node *node, const char *path, double *value,
                            bool *ok) {
-    *ok = parse_number(node, value) && in_range(key, *value);
+    *ok = parse_number(node, value) && ct__key_in_range(key, *value);
     return *ok ? CT_OK : report_wanted(l, node, path, key);
 }
 
@@ -58,12 +52,12 @@ static ct_status read_int(ct__load *l, const ct__key *key, ct__node *node, const
     if (!parse_number(node, &real)) return report_wanted(l, node, path, key);
     const char *digits = node->text[0] == '+' ? node->text + 1 : node->text;
     if (!ct_parse_i64(digits, value)) {
-        if (real == floor(real) && fabs(real) < 1e15 && in_range(key, real))
+        if (real == floor(real) && fabs(real) < 1e15 && ct__key_in_range(key, real))
             return CT__MISTAKE(l, node, path, "found '%s', want a whole number in digits: %.0f", node->text,
                                real);
         return report_wanted(l, node, path, key);
     }
-    *ok = in_range(key, (double)*value);
+    *ok = ct__key_in_range(key, (double)*value);
     return *ok ? CT_OK : report_wanted(l, node, path, key);
 }
 

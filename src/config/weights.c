@@ -51,13 +51,35 @@ static ct_status json_size(ct__load *l, const weights *w, const json_t *json, co
     return report(l, w, w->node, "weights", message);
 }
 
+/* The folder's size must be one that the key takes. */
+static ct_status check_range(ct__load *l, const weights *w, const size_rule *rule, int64_t found, bool *fits) {
+    char path[64];
+    ct_str message = {0};
+    ct_status st;
+    snprintf(path, sizeof path, "model.%s.%s", w->side, rule->key);
+    const ct__key *key = &ct__schema[ct__schema_find(path)];
+    *fits = ct__key_in_range(key, (double)found);
+    if (*fits) return CT_OK;
+    CT_TRY(ct_str_printf(&message, l->err, "config.json of the weights: %s is %lld; this encoder takes ", rule->json,
+                         (long long)found),
+           st, done);
+    CT_TRY(ct__key_wanted(key, &message, l->err), st, done);
+    st = report(l, w, w->node, "weights", ct_str_text(&message));
+done:
+    ct_str_free(&message);
+    return st;
+}
+
 static ct_status apply_size(ct__load *l, const weights *w, const json_t *json, const size_rule *rule) {
     int64_t *field = (int64_t *)((char *)w->encoder + rule->offset);
     ct__node *written = ct__node_get(w->section, rule->key);
     int64_t wanted;
+    bool fits;
 
     CT_CHECK(json_size(l, w, json, rule->json, &wanted));
     if (wanted == 0) return CT_OK;
+    CT_CHECK(check_range(l, w, rule, wanted, &fits));
+    if (!fits) return CT_OK;
     if (written && !written->bad) {
         const bool is_ffn = strcmp(rule->key, "ffn") == 0;
         const int64_t said = is_ffn && *field == 0 ? 4 * w->encoder->hidden : *field;

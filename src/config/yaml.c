@@ -135,7 +135,7 @@ static ct_status check_key(reader *r, const yaml_event_t *e, const ct__node *map
     const char *key = (const char *)e->data.scalar.value;
     if (strlen(key) != e->data.scalar.length) return report_event(r, e, "a key with a NUL character");
     if (!key[0]) return report_event(r, e, "an empty key");
-    if (strlen(key) > 128) return report_event(r, e, "a key of more than 128 bytes");
+    if (strlen(key) > CT__MOST_KEY_BYTES) return report_event(r, e, CT__LONG_KEY);
     if (strcmp(key, "<<") == 0 && e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
         return report_event(r, e, "a merge key (<<); put shared parts into a file for `extends`");
     const ct__node *first = ct__node_get(map, key);

@@ -39,6 +39,22 @@ static void all_mistakes_come_at_once_in_the_order_of_the_file(void **state) {
     ct_diagnostics_free(&diags);
 }
 
+/* Names with dots in them are one key: of the parts, none is too long. */
+static void a_key_of_an_argument_is_no_longer_than_in_a_file(void **state) {
+    (void)state;
+    char name[140], argument[256];
+    const char *overrides[] = {argument};
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    name[70] = '.';
+    config_write("run.yaml", "platforms: {a: {from: shop}}\n");
+    snprintf(argument, sizeof argument, "train.groups.%s.lr=0.5", name);
+    ct_diagnostics diags = config_load_wrong("run.yaml", overrides, 1);
+    assert_int_equal(diags.n, 1);
+    assert_non_null(strstr(diags.v[0].message, "a key of more than 128 bytes"));
+    ct_diagnostics_free(&diags);
+}
+
 static void a_folder_without_tables_lacks_two(void **state) {
     (void)state;
     config_write("run.yaml", "platforms: {a: {from: empty}}\n");
@@ -53,10 +69,12 @@ static void a_folder_without_tables_lacks_two(void **state) {
 static void weights_must_be_whole(void **state) {
     (void)state;
     static const char *const configs[] = {"{", "[]", "{\"hidden_size\": 384}",
-                                          "{\"num_hidden_layers\": 6, \"hidden_size\": \"big\"}", ""};
+                                          "{\"num_hidden_layers\": 6, \"hidden_size\": \"big\"}", "",
+                                          "{\"num_hidden_layers\": 97}"};
     static const char *const says[] = {"line 1", "is not an object", "'num_hidden_layers' is missing",
                                        "'hidden_size' is missing or not a size",
-                                       "config.json of the weights"};
+                                       "config.json of the weights",
+                                       "num_hidden_layers is 97; this encoder takes a whole number from 1 to 96"};
     config_write("run.yaml", "platforms: {a: {from: shop}}\nmodel: {user: {weights: bert}}\n");
     for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
         config_write("bert/config.json", configs[i]);
@@ -186,6 +204,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(all_mistakes_come_at_once_in_the_order_of_the_file),
         IN_FOLDER(a_folder_without_tables_lacks_two),
+        IN_FOLDER(a_key_of_an_argument_is_no_longer_than_in_a_file),
         IN_FOLDER(weights_must_be_whole),
         IN_FOLDER(files_that_cannot_be_configurations),
         IN_FOLDER(an_alias_bomb_does_not_go_off),
