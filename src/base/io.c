@@ -7,6 +7,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "base/alloc.h"
 
@@ -35,6 +38,20 @@ static ct_status open_readable(const char *path, bool pipes, int *fd, struct sta
     return st;
 }
 
+/* The last page of a map goes on behind the file's end, in zeros. Under the address sanitizer reading there is an error
+ * all the same. */
+static void forbid_tail(void *base, size_t size, bool forbid) {
+#if defined(__SANITIZE_ADDRESS__)
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), tail = (page - size % page) % page;
+    if (forbid)
+        __asan_poison_memory_region((char *)base + size, tail);
+    else
+        __asan_unpoison_memory_region((char *)base + size, tail);
+#else
+    (void)base, (void)size, (void)forbid;
+#endif
+}
+
 ct_status ct_map_open(ct_map *map, const char *path, ct_error *err) {
     struct stat info;
     int fd;
@@ -49,13 +66,17 @@ ct_status ct_map_open(ct_map *map, const char *path, ct_error *err) {
             st = ct__fail_errno(err, "map", path);
         else
             *map = (ct_map){base, (size_t)info.st_size, base};
+        forbid_tail(map->base, map->size, true);
     }
     close(fd);
     return st;
 }
 
 void ct_map_close(ct_map *map) {
-    if (map->base) munmap(map->base, map->size);
+    if (map->base) {
+        forbid_tail(map->base, map->size, false); /* the pages may be given to somebody else */
+        munmap(map->base, map->size);
+    }
     *map = (ct_map){0};
 }
 

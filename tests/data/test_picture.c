@@ -11,7 +11,7 @@
 
 #include "base/alloc.h"
 #include "data/picture.h"
-#include "tests/data/picture_samples.h"
+#include "tests/support/picture_samples.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,5 +1,5 @@
 /* Pictures that are broken, cut short, of another kind or made to exhaust memory: an error that says so,
- * never a crash, a leak or a long wait. CROSSTOWER_FUZZ=N runs N times as many mutations. */
+ * never a crash, a leak or a long wait. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "data/picture_parts.h"
-#include "tests/data/picture_samples.h"
+#include "tests/support/picture_samples.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/failing_alloc.h"
 
@@ -166,8 +166,6 @@ static void test_orientation_stays_within_bounds(void **state) {
     free(pixels);
 }
 
-/* ---- mutations ----------------------------------------------------------------------------------------- */
-
 /* Makes the checksums of a PNG's chunks right, so that what was changed gets past them. */
 static void mend_png(uint8_t *bytes, size_t n) {
     size_t at = 8;
@@ -179,72 +177,6 @@ static void mend_png(uint8_t *bytes, size_t n) {
         for (int i = 0; i < 4; i++) bytes[at + 8 + length + (size_t)i] = (uint8_t)(crc >> (24 - 8 * i));
         at += 12 + length;
     }
-}
-
-/* One to three changes: a bit, a byte, an odd value, bytes taken out, bytes moved. Returns the new length. */
-static size_t mutate(uint8_t *bytes, size_t n, ct_rng *rng) {
-    static const uint8_t odd[] = {0, 1, 0x7f, 0x80, 0xfe, 0xff, 0xd8, 0xd9};
-    const uint32_t n_changes = 1 + ct_rng_u32(rng) % 3;
-    for (uint32_t i = 0; i < n_changes && n > 1; i++) {
-        const size_t at = ct_rng_u32(rng) % n, other = ct_rng_u32(rng) % n;
-        const size_t length = 1 + ct_rng_u32(rng) % 8, room = n - (at > other ? at : other);
-        switch (ct_rng_u32(rng) % 6) {
-        case 0:
-            bytes[at] ^= (uint8_t)(1u << ct_rng_u32(rng) % 8);
-            break;
-        case 1:
-            bytes[at] = (uint8_t)ct_rng_u32(rng);
-            break;
-        case 2: /* headers are at the front */
-            bytes[at % 64 % n] = odd[ct_rng_u32(rng) % 8];
-            break;
-        case 3:
-            bytes[at] = odd[ct_rng_u32(rng) % 8];
-            break;
-        case 4:
-            if (length < n - at) {
-                memmove(bytes + at, bytes + at + length, n - at - length);
-                n -= length;
-            }
-            break;
-        default:
-            memmove(bytes + at, bytes + other, length < room ? length : room);
-        }
-    }
-    return ct_rng_u32(rng) % 8 == 0 ? 1 + ct_rng_u32(rng) % n : n;
-}
-
-static void test_mutations(void **state) {
-    (void)state;
-    sample samples[32];
-    ct_picture_scratch scratch = {0};
-    const char *times = getenv("CROSSTOWER_FUZZ");
-    const int n_samples = sample_make_all(samples, 37, 29);
-    const int n_each = 2000 * (times && atoi(times) > 0 ? atoi(times) : 1);
-    int n_read = 0;
-    for (int i = 0; i < n_samples; i++) {
-        const sample *s = &samples[i];
-        uint8_t *bytes = malloc(s->n);
-        for (int k = 0; k < n_each; k++) {
-            ct_rng rng = ct_rng_make((uint64_t)k, (uint64_t)i, 1);
-            ct_error err = CT_ERROR_INIT;
-            memcpy(bytes, s->bytes, s->n);
-            const size_t n = mutate(bytes, s->n, &rng);
-            if (k % 4 != 0 && n >= 8 && memcmp(bytes + 1, "PNG", 3) == 0) mend_png(bytes, n);
-            const int size = k % 2 ? SIZE : SIZE / 2; /* at half the size JPEG and WebP are reduced */
-            const ct_status st = decode_copy(bytes, n, size, &scratch, &err);
-            if (st == CT_OK)
-                n_read++;
-            else if (st != CT_ERR_DATA || err.text[0] == '\0') {
-                fail_msg("%s, mutation %d: %s '%s'", s->name, k, ct_status_name(st), err.text);
-            }
-        }
-        free(bytes);
-    }
-    printf("# %d mutations, %d of them still pictures\n", n_samples * n_each, n_read);
-    assert_in_range(n_read, 1, n_samples * n_each - 1);
-    sample_free_all(samples, n_samples);
-    ct_picture_scratch_free(&scratch);
 }
 
 /* ---- made to exhaust memory ---------------------------------------------------------------------------- */
@@ -403,7 +335,6 @@ int main(void) {
         cmocka_unit_test(test_every_prefix_is_refused),
         cmocka_unit_test(test_warnings_are_errors),
         cmocka_unit_test(test_orientation_stays_within_bounds),
-        cmocka_unit_test(test_mutations),
         cmocka_unit_test(test_bombs_are_refused_by_their_headers),
         cmocka_unit_test(test_scans_have_an_end),
         cmocka_unit_test(test_out_of_memory),

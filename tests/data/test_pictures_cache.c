@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "data/dataset_format.h"
 #include "data/picture.h"
-#include "tests/data/picture_samples.h"
+#include "tests/support/picture_samples.h"
 #include "tests/data/prepare_world.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/failing_alloc.h"

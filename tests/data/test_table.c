@@ -1,4 +1,4 @@
-/* The table readers: formats, bad rows, broken files, random mutations, failing memory. */
+/* The table readers: formats, bad rows, broken files, failing memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,50 +292,6 @@ static void random_cells(void **state) {
     }
 }
 
-/* Mutated files end in rows, bad rows or an error, never in a crash, a hang or a cell with a NUL. */
-static void mutations(void **state) {
-    (void)state;
-    static const struct {
-        const char *name, *text;
-    } seeds[] = {
-        {"m.csv", "a,b,c\n1,\"x \"\"y\"\"\",3\n\"two\nlines\",,\r\n\xC3\xA9,5,6\n"},
-        {"m.tsv", "a\tb\tc\n1\t2\t3\n\"\t\t\r\n"},
-        {"m.item", "a:token\tb:float\tc:token_seq\n1\t2\tx y\n"},
-        {"m.jsonl", "{\"a\":1,\"b\":[1,\"x\"],\"c\":null}\n{\"a\":\"\\u00e9\",\"b\":{\"k\":[]}}\n{}\n"},
-    };
-    ct_rng rng = ct_rng_make(2, 0, 7);
-    for (int round = 0; round < 4000; round++) {
-        char text[256];
-        const size_t which = ct_rng_below(&rng, sizeof seeds / sizeof seeds[0]);
-        size_t n = strlen(seeds[which].text);
-        memcpy(text, seeds[which].text, n);
-        for (uint64_t k = 1 + ct_rng_below(&rng, 4); k > 0 && n > 0; k--) {
-            const size_t at = ct_rng_below(&rng, n);
-            static const char marks[] = "\"\"\n\r,\t{}[]:\\\0\xFF\xEF";
-            switch (ct_rng_below(&rng, 4)) {
-            case 0:
-                text[at] = (char)ct_rng_below(&rng, 256);
-                break;
-            case 1:
-                text[at] = marks[ct_rng_below(&rng, sizeof marks - 1)];
-                break;
-            case 2:
-                n = at;
-                break;
-            default:
-                memmove(text + at, text + at + 1, n - at - 1), n--;
-                break;
-            }
-        }
-        ct_error err = CT_ERROR_INIT;
-        ct_str got = {0};
-        const ct_status st = read_all(files_write_bytes(seeds[which].name, text, n), "a,b,c", &got, &err);
-        assert_true(st == CT_OK || st == CT_ERR_DATA || st == CT_ERR_FORMAT);
-        assert_true(st == CT_OK || strstr(err.text, seeds[which].name));
-        ct_str_free(&got);
-    }
-}
-
 /* ---- columns ---- */
 
 static void templates(void **state) {
@@ -404,7 +360,7 @@ int main(void) {
         cmocka_unit_test(csv_bad_rows), cmocka_unit_test(nul_bytes),     cmocka_unit_test(tsv),
         cmocka_unit_test(json_kinds),   cmocka_unit_test(json_bad_rows), cmocka_unit_test(gzip),
         cmocka_unit_test(broken_files), cmocka_unit_test(long_rows),     cmocka_unit_test(random_cells),
-        cmocka_unit_test(mutations),    cmocka_unit_test(templates),     cmocka_unit_test(failing_memory),
+        cmocka_unit_test(templates),    cmocka_unit_test(failing_memory),
     };
     return cmocka_run_group_tests(tests, setup, test_dir_teardown);
 }

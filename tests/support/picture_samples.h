@@ -1,7 +1,7 @@
 /* Pictures made for the tests by the encoders of the libraries that decode them. Encoders end the program
  * when they fail; the tests are about decoding. */
-#ifndef CT_TESTS_DATA_PICTURE_SAMPLES_H
-#define CT_TESTS_DATA_PICTURE_SAMPLES_H
+#ifndef CT_TESTS_SUPPORT_PICTURE_SAMPLES_H
+#define CT_TESTS_SUPPORT_PICTURE_SAMPLES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* Pictures made for the tests. */
-#include "tests/data/picture_samples.h"
+#include "tests/support/picture_samples.h"
 
 #include <stdio.h>
 #include <stdlib.h>
