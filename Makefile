@@ -103,7 +103,8 @@ ALL_OBJS := $(LIB_OBJS) $(CLI_OBJS) $(BENCH_OBJS) $(SUPPORT_OBJS) $(call objects
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help install uninstall check-deps deps programs objects test-programs test quickstart movielens emoji \
-        ablation scale bench bench-peers test-mutants lint sanitize clean FORCE
+.PHONY: all help install uninstall check-deps deps programs objects test-programs test quickstart movielens emoji \
+        ablation scale bench bench-peers test-mutants lint sanitized sanitize fuzz clean FORCE
 
 all: $(LIB) $(SHARED) $(CLI) $(TOOL_PROGRAMS)   ## the libraries, the program crosstower, the tools (default)
 
@@ -120,12 +121,13 @@ programs: all $(TESTS) $(BENCH)   ## everything that can be built, tests and ben
 
 objects: $(ALL_OBJS)
 
-test-programs: $(CLI) $(TESTS)
+test-programs: $(CLI) $(TOOL_PROGRAMS) $(TESTS)
 
-test:            ## dependencies, strict build, every test; ends in "N passed, N failed, N skipped"
+test:            ## dependencies, strict build, every test, also under sanitizers; ends in "N passed, N failed, N skipped"
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory WERROR=1 programs
-	@BUILD="$(BUILD)" tests/run.sh
+	@if CC="$(CC)" tools/deps.sh has-sanitizers; then $(MAKE) --no-print-directory sanitized; fi
+	@BUILD="$(BUILD)" SANITIZED="$(BUILD)/sanitize" tests/run.sh
 
 quickstart:      ## dependencies, build, sample platforms, training, report, recommendations (SEEDS="1 2 3": several runs)
 	@$(MAKE) --no-print-directory deps
@@ -167,9 +169,16 @@ lint:            ## clang over all sources, warnings are errors, nothing is buil
 	@$(MAKE) --no-print-directory BUILD="$(BUILD)/lint" CC="clang -fsyntax-only" WERROR=1 \
 	    CPPFLAGS="$(CPPFLAGS) -idirafter $(BUILD)/lint/include" objects
 
+sanitized:       # the second build: only lines for the debugger, since programs are large and many
+	@$(MAKE) --no-print-directory BUILD="$(BUILD)/sanitize" SANITIZE=1 WERROR=1 CFLAGS="-O1 -g1" test-programs
+
 sanitize:        ## the test programs under the address and undefined-behaviour sanitizers
-	@$(MAKE) --no-print-directory BUILD="$(BUILD)/sanitize" SANITIZE=1 CFLAGS="-O1 -g" test-programs
-	@BUILD="$(BUILD)/sanitize" PROGRAMS_ONLY=1 tests/run.sh
+	@$(MAKE) --no-print-directory sanitized
+	@BUILD="$(BUILD)" SANITIZED="$(BUILD)/sanitize" STAGES=sanitized tests/run.sh
+
+fuzz:            ## readers on damaged inputs, sanitized: SECONDS=600 for all, SEED=7, READER=csv
+	@$(MAKE) --no-print-directory sanitized
+	@BUILD="$(BUILD)/sanitize" FUZZ_SECONDS="$(SECONDS)" SEED="$(SEED)" READER="$(READER)" tests/fuzz/fuzz.sh
 
 clean:           ## removes build/
 	rm -rf $(BUILD)

@@ -4,11 +4,14 @@
 #   tests/run.sh [ROOM...]     only the tests of these folders of tests/
 # A program says what happened as TAP, which cmocka writes. A script says it in lines "ok NAME", "not ok NAME" and
 # "skip NAME reason". A program that crashes, hangs, says nothing or less than it announced has failed.
-# Environment: BUILD (build), PROGRAMS_ONLY=1 (no scripts), TEST_LIMIT_S (1200, for each program).
+# Environment: BUILD (build), TEST_LIMIT_S (1200, for each program), STAGES ("programs shell python sanitized"),
+# SANITIZED (a second build, whose programs run as the stage "sanitized" under the names sanitized/ROOM/...).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=$(realpath -m "${BUILD:-build}")
+SANITIZED=${SANITIZED:+$(realpath -m "$SANITIZED")}
 LIMIT_S=${TEST_LIMIT_S:-1200}
+STAGES=${STAGES:-programs shell python sanitized}
 LOGS=$BUILD/tests/log
 rm -rf "$LOGS"
 mkdir -p "$LOGS" || exit 1
@@ -51,7 +54,7 @@ run_one() { # name, command...
     [ $status -gt 128 ] && note=", killed by signal $((status - 128))$note"
     read -r p f s < <(count_results "$log" $status)
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    printf '  %-40s %4d passed %3d failed %3d skipped  %s%s\n' "$name" "$p" "$f" "$s" \
+    printf '  %-42s %4d passed %3d failed %3d skipped  %s%s\n' "$name" "$p" "$f" "$s" \
         "$(seconds $(($(now_ms) - start)))" "$note"
     grep -aE '^skip |ok [0-9]+ .*# SKIP' "$log" | head -n 20 | sed 's/^/      /'
     [ "$f" -eq 0 ] || { echo "    ---- end of $log"; tail -n 60 "$log" | sed 's/^/    /'; echo "    ----"; }
@@ -82,6 +85,30 @@ run_programs() {
     done
 }
 
+# The leak detector traces the process, which not every container allows.
+leaks_can_be_found() {
+    ! ASAN_OPTIONS=detect_leaks=1 "$SANITIZED/crosstower" --version 2>&1 | grep -q 'LeakSanitizer has encountered'
+}
+
+run_sanitized() {
+    local source name leaks=1
+    if [ ! -x "$SANITIZED/crosstower" ]; then
+        skipped=$((skipped + 1))
+        echo "  skip sanitized: $SANITIZED holds no programs"
+        return
+    fi
+    if ! leaks_can_be_found; then
+        leaks=0 skipped=$((skipped + 1))
+        echo "  skip leaks: the leak detector does not run here"
+    fi
+    for source in tests/*/test_*.c; do
+        [ -e "$source" ] && wanted "$source" || continue
+        name=${source%.c}
+        run_one "sanitized/${name#tests/}" env BUILD="$SANITIZED" CROSSTOWER="$SANITIZED/crosstower" \
+            ASAN_OPTIONS="detect_leaks=$leaks" UBSAN_OPTIONS=print_stacktrace=1 CROSSTOWER_TEST_BRIEF=1 "$SANITIZED/$name"
+    done
+}
+
 run_shell_checks() {
     local script
     for script in tests/*/check_*.sh; do
@@ -103,11 +130,12 @@ run_python_checks() {
     done
 }
 
-stage "test programs" run_programs
-if [ "${PROGRAMS_ONLY:-0}" != 1 ]; then
-    stage "shell checks" run_shell_checks
-    stage "Python checks" run_python_checks
-fi
+has_stage() { [[ " $STAGES " == *" $1 "* ]]; }
+
+! has_stage programs || stage "test programs" run_programs
+! has_stage shell || stage "shell checks" run_shell_checks
+! has_stage python || stage "Python checks" run_python_checks
+[ -z "$SANITIZED" ] || ! has_stage sanitized || stage "test programs under sanitizers" run_sanitized
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]

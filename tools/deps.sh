@@ -1,6 +1,7 @@
 #!/bin/bash
 # Finds what Crosstower needs to be built and tested.
 #   tools/deps.sh check    one line for each dependency
+#   tools/deps.sh has-sanitizers  whether the compiler can build with them
 #   tools/deps.sh install  installs what is missing (Debian, Ubuntu); without the right to, prints how and fails
 set -u
 CC=${CC:-gcc}
@@ -16,6 +17,10 @@ has_header() { # header, link flag
 has_cmocka() {
     printf '#include <%s>\n' stdarg.h stddef.h stdint.h setjmp.h cmocka.h |
         { cat; echo 'int main(void) { return 0; }'; } | $CC -x c - -o /dev/null -lcmocka
+}
+
+has_sanitizers() {
+    echo 'int main(void) { return 0; }' | $CC -x c - -o /dev/null -fsanitize=address,undefined
 }
 
 # need PACKAGE KIND PURPOSE TEST...: the package is here when TEST succeeds.
@@ -49,9 +54,14 @@ look() {
     need libcmocka-dev needed "the tests" has_cmocka
     need pkg-config wanted "the test of the installed library" command -v pkg-config
     need python3-venv wanted "tests that read our files with other programs" python3 -c 'import ensurepip, venv'
+    need gcc optional "the tests' second run, make fuzz: the sanitizers, which come with gcc" has_sanitizers
     need clang optional "make lint" command -v clang
 }
 
+if [ "$mode" = has-sanitizers ]; then
+    has_sanitizers 2>/dev/null
+    exit
+fi
 look
 if [ "$mode" = check ]; then
     [ ${#missing[@]} -eq 0 ] && exit 0
