@@ -103,7 +103,6 @@ ALL_OBJS := $(LIB_OBJS) $(CLI_OBJS) $(BENCH_OBJS) $(SUPPORT_OBJS) $(call objects
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help install uninstall check-deps deps programs objects test-programs test quickstart movielens emoji \
-.PHONY: all help install uninstall check-deps deps programs objects test-programs test quickstart movielens emoji \
         ablation scale bench bench-peers test-mutants lint sanitized sanitize fuzz clean FORCE
 
 all: $(LIB) $(SHARED) $(CLI) $(TOOL_PROGRAMS)   ## the libraries, the program crosstower, the tools (default)
