@@ -12,8 +12,9 @@
 #             items                     users
 #   text      title, category, text     the words of profile, titles and reviews
 #   image     the picture               -
-#   ids       a vector an item          the mean of the latest items' vectors
-# Pictures tell nothing of a user, so "image" alone gives each person a vector by id, which no other variant has.
+#   ids       a vector an item          the mean of the latest items' vectors by id
+# All variants average what the item tower made of a user's latest items (model.history), so that whatever tells of items
+# tells of users: with "image" alone, a user is the pictures of what the user chose.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/runs.sh
@@ -48,9 +49,8 @@ keys_of() { # parts
     case " $* " in *" text "*) user=transformer text=cnn ;; esac
     case " $* " in *" image "*) image=small ;; esac
     case " $* " in *" ids "*) ids="users: 0, items: 64, history: 20" ;; esac
-    [ "$*" != image ] || ids="users: 64, items: 0, history: 0"
     keys=("model.user.encoder=$user" "model.item.text=$text" "model.item.image=$image" "model.ids={$ids}"
-        "data.picture_size=$SIDE" "data.cache=$RUNS/cache")
+        "model.history=20" "data.picture_size=$SIDE" "data.cache=$RUNS/cache")
     [ $image = none ] || keys+=("model.item.image_size=$SIDE")
 }
 
