@@ -171,7 +171,9 @@ CT_API ct_status ct_inspect(const char *path, char **text, ct_error *err);
 
 /* ---- tests --------------------------------------------------------------------------------------------------- */
 
-/* The nth write, sync or rename from now fails with error_number (0 turns it off). */
+/* The nth call that makes or changes an output (create, write, sync, close, rename, remove) from now fails with
+ * error_number; 0 turns it off, CT_TEST_IO_KILL kills the process there, as kill -9 would. */
+enum { CT_TEST_IO_KILL = -9 };
 CT_API void ct_test_io_fault(uint64_t nth, int error_number);
 
 #ifdef __cplusplus

@@ -12,6 +12,7 @@
 #endif
 
 #include "base/alloc.h"
+#include "base/io_calls.h"
 
 ct_status ct__fail_errno(ct_error *err, const char *action, const char *path) {
     const int number = errno;
@@ -140,7 +141,7 @@ bool ct_path_is_dir(const char *path) {
 
 /* mkdir of one folder; one that is there already, perhaps since a moment ago, is fine. */
 static ct_status make_dir(const char *path, ct_error *err) {
-    if (mkdir(path, 0777) == 0) return CT_OK;
+    if (ct__io_make_dir(path) == 0) return CT_OK;
     if (errno == EEXIST) {
         if (ct_path_is_dir(path)) return CT_OK;
         return ct_fail(err, CT_ERR_IO, "cannot create the folder '%s': there is a file of that name", path);

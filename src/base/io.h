@@ -8,8 +8,9 @@
 
 #include "base/error.h"
 
-/* An output that appears under its name only when it is whole: written to "PATH.tmp-PID-N", synced, renamed over
- * PATH, its folder synced. Buffered. A writer that is freed without commit removes its temporary file. */
+/* An output that appears under its name only when it is whole: written to "PATH.crosstower-tmp-PID-N", synced,
+ * renamed over PATH, its folder synced. Buffered. A writer that is freed without commit removes its temporary file;
+ * opening one removes those that killed processes left in the folder (base/temporary.h). */
 typedef struct ct_writer ct_writer;
 
 ct_status ct_writer_open(ct_writer **out, const char *path, ct_error *err);
@@ -48,9 +49,10 @@ ct_status ct_path_join(const char *a, const char *b, char **out, ct_error *err);
 /* The folder part of path ("." when there is none). */
 ct_status ct_path_dir(const char *path, char **out, ct_error *err);
 
-/* Tests only: the nth write, sync or rename from now fails with the given errno (0 turns it off). Returns how many
- * such calls were made since it was last set. The CLI sets it from CROSSTOWER_TEST_IO_FAULT="n:errno" so that the
- * bad-input tests can reach it. */
+/* Tests only: the nth call of base/io_calls.h from now (create, write, sync, close, rename, remove) fails with the given
+ * errno (0 turns it off), or, with CT_IO_FAULT_KILL, is the moment of a kill -9. Returns how many such calls were made
+ * since it was last set. The CLI sets it from CROSSTOWER_TEST_IO_FAULT="N:ERRNO" or "N:kill". */
+enum { CT_IO_FAULT_KILL = -9 };
 uint64_t ct_io_set_fault(uint64_t nth, int error_number);
 
 /* CT_ERR_IO "cannot ACTION 'PATH': the reason in errno". */

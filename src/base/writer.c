@@ -15,44 +15,22 @@
 
 #include "base/alloc.h"
 #include "base/format.h"
+#include "base/io_calls.h"
+#include "base/temporary.h"
 
 #define BUFFER_BYTES ((size_t)1 << 16)
-
-/* One write is at most this long: Linux stops at 2 GiB anyway, and a signal should not have to wait. */
-#define MOST_PER_WRITE ((size_t)1 << 30)
 
 struct ct_writer {
     XXH3_state_t hash; /* first: it wants the block's alignment */
     char *path, *temporary, *folder;
     int fd;           /* -1 when closed */
+    int lock;         /* a second handle: keeps the lock (base/temporary.h) when fd is closed before the rename */
     bool made;        /* the temporary is there and ours to remove */
     ct_status failed; /* a write failed: what lies in the file is not what the caller thinks */
     uint64_t offset;  /* bytes given by the caller */
     size_t n_buffered;
     char buffer[BUFFER_BYTES];
 };
-
-/* ---- faults for tests
- * ------------------------------------------------------------------------------------------ */
-
-static atomic_uint_fast64_t fault_nth, fault_calls;
-static atomic_int fault_errno;
-
-uint64_t ct_io_set_fault(uint64_t nth, int error_number) {
-    atomic_store(&fault_nth, 0);
-    const uint64_t calls = atomic_exchange(&fault_calls, 0);
-    atomic_store(&fault_errno, error_number);
-    atomic_store(&fault_nth, error_number ? nth : 0);
-    return calls;
-}
-
-/* Counts a write, sync or rename; true, with errno set, when this is the one that must fail. */
-static bool fault(void) {
-    const uint64_t call = atomic_fetch_add(&fault_calls, 1) + 1;
-    if (call != atomic_load(&fault_nth)) return false;
-    errno = atomic_load(&fault_errno);
-    return true;
-}
 
 /* ---- opening
  * ---------------------------------------------------------------------------------------------------- */
@@ -74,16 +52,22 @@ static ct_status create_temporary(ct_writer *w, ct_error *err) {
     static atomic_uint counter;
     const size_t size = strlen(w->path) + 64;
     CT_CHECK(ct_calloc(size, 1, (void **)&w->temporary, err));
-    /* A name that is taken belongs to a process of another machine or to a dead one with our number: take the
-     * next. */
+    /* A name that is taken belongs to a process of another machine with our number, or was taken away by a sweep before
+     * we had its lock: take the next. */
     for (int tries = 0; tries < 100; tries++) {
-        snprintf(w->temporary, size, "%s.tmp-%ld-%u", w->path, (long)getpid(), atomic_fetch_add(&counter, 1));
-        w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (w->fd >= 0) {
-            w->made = true;
-            return CT_OK;
+        snprintf(w->temporary, size, "%s" CT__TEMPORARY "%ld-%u", w->path, (long)getpid(),
+                 atomic_fetch_add(&counter, 1));
+        w->fd = ct__io_create(w->temporary, O_WRONLY | O_EXCL);
+        if (w->fd < 0 && errno == EEXIST) continue;
+        if (w->fd < 0) break;
+        w->made = ct__temporary_hold(w->fd, w->temporary);
+        if (w->made) {
+            w->lock = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
+            if (w->lock >= 0) return CT_OK;
+            break;
         }
-        if (errno != EEXIST) break;
+        close(w->fd);
+        w->fd = -1;
     }
     return ct__fail_errno(err, "create", w->temporary);
 }
@@ -94,10 +78,11 @@ ct_status ct_writer_open(ct_writer **out, const char *path, ct_error *err) {
     *out = NULL;
     CT_TRY(check_target(path, err), st, done);
     CT_TRY(ct_calloc(1, sizeof *w, (void **)&w, err), st, done);
-    w->fd = -1;
+    w->fd = w->lock = -1;
     XXH3_64bits_reset(&w->hash);
     CT_TRY(ct_strdup(path, &w->path, err), st, done);
     CT_TRY(ct_path_dir(path, &w->folder, err), st, done);
+    ct__temporary_sweep(w->folder);
     CT_TRY(create_temporary(w, err), st, done);
     *out = w;
     w = NULL;
@@ -110,6 +95,7 @@ void ct_writer_free(ct_writer *w) {
     if (!w) return;
     if (w->fd >= 0) close(w->fd);
     if (w->made) unlink(w->temporary);
+    if (w->lock >= 0) close(w->lock);
     ct_free(w->path);
     ct_free(w->temporary);
     ct_free(w->folder);
@@ -119,28 +105,10 @@ void ct_writer_free(ct_writer *w) {
 /* ---- writing
  * ---------------------------------------------------------------------------------------------------- */
 
-/* Writes all of it, at offset `at` or (-1) at the file's end. A full disk shows as a short write first. */
 static ct_status write_all(ct_writer *w, const char *bytes, size_t n, int64_t at, ct_error *err) {
-    while (n > 0) {
-        const size_t part = n < MOST_PER_WRITE ? n : MOST_PER_WRITE;
-        ssize_t written;
-        if (fault())
-            written = -1;
-        else
-            written = at < 0 ? write(w->fd, bytes, part) : pwrite(w->fd, bytes, part, (off_t)at);
-        if (written < 0) {
-            if (errno == EINTR) continue;
-            return w->failed = ct__fail_errno(err, "write", w->path);
-        }
-        if (written == 0) {
-            errno = ENOSPC;
-            return w->failed = ct__fail_errno(err, "write", w->path);
-        }
-        bytes += written;
-        n -= (size_t)written;
-        if (at >= 0) at += written;
-    }
-    return CT_OK;
+    const ct_status st = ct__io_write(w->fd, w->path, bytes, n, at, err);
+    if (st != CT_OK) w->failed = st;
+    return st;
 }
 
 static ct_status flush(ct_writer *w, ct_error *err) {
@@ -217,34 +185,22 @@ ct_status ct_writer_patch(ct_writer *w, uint64_t offset, const void *bytes, size
 /* ---- committing
  * ------------------------------------------------------------------------------------------------- */
 
-/* Makes the new name durable. Folders that cannot be opened for reading, and file systems that cannot sync a
- * folder, are left as they are: the file itself is synced. */
-static ct_status sync_folder(const ct_writer *w, ct_error *err) {
-    const int fd = open(w->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return errno == EACCES ? CT_OK : ct__fail_errno(err, "sync the folder", w->folder);
-    ct_status st = CT_OK;
-    if ((fault() || fsync(fd) != 0) && errno != EINVAL && errno != ENOTSUP)
-        st = ct__fail_errno(err, "sync the folder", w->folder);
-    close(fd);
-    return st;
-}
-
 static ct_status sync_and_close(ct_writer *w, ct_error *err) {
     CT_CHECK(flush(w, err));
-    if (fault() || fsync(w->fd) != 0) return w->failed = ct__fail_errno(err, "sync", w->path);
+    if (ct__io_sync(w->fd) != 0) return w->failed = ct__fail_errno(err, "sync", w->path);
     const int fd = w->fd;
     w->fd = -1; /* closed even when close fails */
-    if (close(fd) != 0 && errno != EINTR) return w->failed = ct__fail_errno(err, "close", w->path);
+    if (ct__io_close(fd) != 0 && errno != EINTR) return w->failed = ct__fail_errno(err, "close", w->path);
     return CT_OK;
 }
 
 ct_status ct_writer_commit(ct_writer *w, ct_error *err) {
     CT_CHECK(check_writer(w, err));
     CT_CHECK(sync_and_close(w, err));
-    if (fault() || rename(w->temporary, w->path) != 0)
+    if (ct__io_rename(w->temporary, w->path) != 0)
         return w->failed = ct__fail_errno(err, "rename to", w->path);
     w->made = false;
-    return sync_folder(w, err);
+    return ct__io_sync_folder(w->folder, err);
 }
 
 ct_status ct_write_file(const char *path, const void *bytes, size_t n, ct_error *err) {

@@ -33,20 +33,21 @@ static void print_usage(FILE *out) {
     for (int i = 0; i < N_COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].about);
     fputs(
         "\nexit code: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted\n"
-        "environment: CROSSTOWER_TEST_IO_FAULT=N:ERRNO lets the Nth write, sync or rename fail (for tests only)\n",
+        "environment: CROSSTOWER_TEST_IO_FAULT=N:ERRNO (or N:kill) lets the Nth call that changes a file fail (tests)\n",
         out);
 }
 
-/* "N:ERRNO"; false when it is not that. */
+/* "N:ERRNO" or "N:kill"; false when it is not that. */
 static bool set_test_fault(const char *text) {
     char *end;
     errno = 0;
     const unsigned long long nth = strtoull(text, &end, 10);
     if (end == text || *end != ':' || errno == ERANGE || text[0] == '-') return false;
     const char *number = end + 1;
+    const bool die = strcmp(number, "kill") == 0;
     const long error = strtol(number, &end, 10);
-    if (end == number || *end != '\0' || error < 0 || error > 4095) return false;
-    ct_test_io_fault(nth, (int)error);
+    if (!die && (end == number || *end != '\0' || error < 0 || error > 4095)) return false;
+    ct_test_io_fault(nth, die ? CT_TEST_IO_KILL : (int)error);
     return true;
 }
 
@@ -66,7 +67,7 @@ static int dispatch(int argc, char **argv) {
         return CT__EXIT_WRONG;
     }
     if (fault && !set_test_fault(fault))
-        return ct__args_wrong(NULL, "CROSSTOWER_TEST_IO_FAULT: found '%s', want N:ERRNO", fault);
+        return ct__args_wrong(NULL, "CROSSTOWER_TEST_IO_FAULT: found '%s', want N:ERRNO or N:kill", fault);
     if (strcmp(name, "--version") == 0) {
         printf("crosstower %s\n", ct_version());
         return CT__EXIT_DONE;
@@ -98,5 +99,7 @@ int main(int argc, char **argv) {
     setlocale(LC_CTYPE, "C.UTF-8");
     /* A reader that went away is a failed write, not a silent death. */
     signal(SIGPIPE, SIG_IGN);
+    /* So is a file that would grow past the shell's limit. */
+    signal(SIGXFSZ, SIG_IGN);
     return ct__output_end(dispatch(argc, argv));
 }

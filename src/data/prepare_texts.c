@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/io_calls.h"
 #include "base/str.h"
 
 enum { BUFFER = 1 << 20 };
@@ -38,17 +39,10 @@ done:
     return st;
 }
 
-static ct_status write_all(ct__texts *texts, const char *bytes, size_t n, ct_error *err) {
-    while (n > 0) {
-        const ssize_t done = write(texts->fd, bytes, n);
-        if (done < 0 && errno == EINTR) continue;
-        if (done < 0)
-            return ct_fail(err, CT_ERR_IO, "'%s': writing a temporary file: %s", texts->folder,
-                           strerror(errno));
-        bytes += done;
-        n -= (size_t)done;
-    }
-    return CT_OK;
+static ct_status write_all(const ct__texts *texts, const char *bytes, size_t n, ct_error *err) {
+    const ct_status st = ct__io_write(texts->fd, texts->folder, bytes, n, -1, err);
+    if (st != CT_OK) ct_error_prefix(err, "a temporary file of texts");
+    return st;
 }
 
 static ct_status flush(ct__texts *texts, ct_error *err) {

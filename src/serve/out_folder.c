@@ -11,22 +11,73 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
+#include "base/io_calls.h"
+#include "base/log.h"
 #include "base/str.h"
+#include "base/temporary.h"
 
-/* Removes a folder of plain files. */
+#define OLD ".crosstower-old-"
+
+/* Removes a folder of plain files. What another process removes meanwhile is gone as well. */
 static ct_status remove_folder(const char *path, ct_error *err) {
     DIR *dir = opendir(path);
-    if (!dir) return errno == ENOENT ? CT_OK : ct_fail(err, CT_ERR_IO, "folder '%s': %s", path, strerror(errno));
+    if (!dir) return errno == ENOENT ? CT_OK : ct__fail_errno(err, "open the folder", path);
     ct_status st = CT_OK;
     for (const struct dirent *e; st == CT_OK && (e = readdir(dir)) != NULL;) {
         char *file = NULL;
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
         st = ct_path_join(path, e->d_name, &file, err);
-        if (st == CT_OK && unlink(file) != 0) st = ct_fail(err, CT_ERR_IO, "'%s': %s", file, strerror(errno));
+        if (st == CT_OK && ct__io_remove(file) != 0 && errno != ENOENT) st = ct__fail_errno(err, "remove", file);
         ct_free(file);
     }
     closedir(dir);
-    if (st == CT_OK && rmdir(path) != 0) st = ct_fail(err, CT_ERR_IO, "folder '%s': %s", path, strerror(errno));
+    if (st == CT_OK && ct__io_remove(path) != 0 && errno != ENOENT)
+        st = ct__fail_errno(err, "remove the folder", path);
+    return st;
+}
+
+/* A handle with the folder's lock, or -1. */
+static int lock_folder(const char *path) {
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || ct__temporary_hold(fd, path)) return fd;
+    close(fd);
+    return -1;
+}
+
+/* ---- what killed processes left ------------------------------------------------------------------------------- */
+
+/* Is name "TARGET<mark>PID-N"? */
+static bool is_mark(const char *name, const char *target, const char *mark) {
+    const size_t n = strlen(target), m = strlen(mark);
+    return strncmp(name, target, n) == 0 && strncmp(name + n, mark, m) == 0 && ct__temporary_numbers(name + n + m, 2);
+}
+
+static ct_status settle(const char *target, const char *parent, const char *name, ct_error *err) {
+    const char *slash = strrchr(target, '/'), *base = slash ? slash + 1 : target;
+    const bool fresh = is_mark(name, base, CT__TEMPORARY), old = is_mark(name, base, OLD);
+    char *path = NULL;
+    ct_status st = CT_OK;
+    if (!fresh && !old) return CT_OK;
+    CT_CHECK(ct_path_join(parent, name, &path, err));
+    if (ct__temporary_stale_folder(path)) {
+        if (old && !ct_path_exists(target)) {
+            if (ct__io_rename(path, target) != 0) st = ct__fail_errno(err, "move back the folder", path);
+        } else {
+            st = remove_folder(path, err);
+        }
+    }
+    ct_free(path);
+    return st;
+}
+
+static ct_status settle_leftovers(const char *target, ct_error *err) {
+    char *parent = NULL;
+    ct_status st = ct_path_dir(target, &parent, err);
+    DIR *dir = st == CT_OK ? opendir(parent) : NULL; /* no such folder, or one that may not be read: nothing to do */
+    for (const struct dirent *e; dir && st == CT_OK && (e = readdir(dir)) != NULL;)
+        st = settle(target, parent, e->d_name, err);
+    if (dir) closedir(dir);
+    ct_free(parent);
     return st;
 }
 
@@ -63,58 +114,86 @@ ct_status ct__out_folder_check(ct__out_folder *f, const char *path, const char *
     memset(f, 0, sizeof *f);
     while (n > 1 && path[n - 1] == '/') n--; /* "a/b/" names the same folder as "a/b", but no neighbour of it */
     CT_CHECK(ct_strndup(path, n, &f->target, err));
+    CT_CHECK(settle_leftovers(f->target, err));
     return check_target(f->target, format, how, err);
 }
 
 /* ---- writing and renaming ------------------------------------------------------------------------------------- */
 
-ct_status ct__out_folder_begin(ct__out_folder *f, ct_error *err) {
+/* A name beside the target that is not taken, of this process; owned. */
+static ct_status free_name(const ct__out_folder *f, const char *mark, char **out, ct_error *err) {
+    ct_status st = CT_OK;
     ct_str name = {0};
-    ct_status st = ct_str_printf(&name, err, "%s.tmp-%ld", f->target, (long)getpid());
-    if (st == CT_OK) st = remove_folder(ct_str_text(&name), err);
-    if (st == CT_OK) st = ct_make_dirs(ct_str_text(&name), err);
-    if (st == CT_OK) st = ct_strdup(ct_str_text(&name), &f->fresh, err);
+    for (unsigned n = 0; st == CT_OK; n++) {
+        ct_str_clear(&name);
+        st = ct_str_printf(&name, err, "%s%s%ld-%u", f->target, mark, (long)getpid(), n);
+        if (st == CT_OK && !ct_path_exists(ct_str_text(&name))) break;
+    }
+    if (st == CT_OK) st = ct_strdup(ct_str_text(&name), out, err);
     ct_str_free(&name);
     return st;
 }
 
-/* Swaps two names in one move, so that a reader finds the old folder or the new one at any time. Not every file system
- * can. */
-static bool swap_names(const char *a, const char *b) {
-#ifdef RENAME_EXCHANGE
-    return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0;
-#else
-    (void)a;
-    (void)b;
-    return false;
-#endif
-}
-
-/* The new folder takes the name and the old one goes; where names cannot be swapped the old one steps aside first. */
-ct_status ct__out_folder_commit(ct__out_folder *f, ct_error *err) {
+ct_status ct__out_folder_begin(ct__out_folder *f, ct_error *err) {
     ct_status st = CT_OK;
-    ct_str old = {0};
-    if (swap_names(f->fresh, f->target)) return remove_folder(f->fresh, err);
-    CT_TRY(ct_str_printf(&old, err, "%s.old-%ld", f->target, (long)getpid()), st, done);
-    const bool replaces = ct_path_exists(f->target);
-    if (replaces && rename(f->target, ct_str_text(&old)) != 0) {
-        st = ct_fail(err, CT_ERR_IO, "bundle '%s' cannot be moved aside: %s", f->target, strerror(errno));
-        goto done;
-    }
-    if (rename(f->fresh, f->target) != 0) {
-        st = ct_fail(err, CT_ERR_IO, "bundle '%s' cannot be renamed to '%s': %s", f->fresh, f->target, strerror(errno));
-        if (replaces && rename(ct_str_text(&old), f->target) != 0)
-            st = ct_fail(err, CT_ERR_IO, "bundle '%s' cannot be moved back", ct_str_text(&old));
-        goto done;
-    }
-    if (replaces) st = remove_folder(ct_str_text(&old), err);
+    char *parent = NULL;
+    CT_TRY(ct_path_dir(f->target, &parent, err), st, done);
+    CT_TRY(ct_make_dirs(parent, err), st, done);
+    CT_TRY(free_name(f, CT__TEMPORARY, &f->fresh, err), st, done);
+    f->lock = -1;
+    if (ct__io_make_dir(f->fresh) == 0)
+        f->lock = lock_folder(f->fresh);
+    else
+        st = ct__fail_errno(err, "create the folder", f->fresh);
 done:
-    ct_str_free(&old);
+    ct_free(parent);
     return st;
 }
 
+/* The new folder stands in its place, so the output is done: an old one that will not go is worth a warning only, and
+ * goes with the next output here. */
+static void remove_old(const char *path) {
+    ct_error why = CT_ERROR_INIT;
+    if (remove_folder(path, &why) != CT_OK) ct_log(CT_LOG_WARNING, "the folder that was replaced stays: %s", why.text);
+}
+
+/* Where names cannot be swapped the old folder steps aside, and comes back when its place is not taken. */
+static ct_status replace_in_two_moves(const ct__out_folder *f, ct_error *err) {
+    ct_status st = CT_OK;
+    char *old = NULL;
+    CT_CHECK(free_name(f, OLD, &old, err));
+    const int lock = lock_folder(f->target);
+    if (ct__io_rename(f->target, old) != 0) {
+        st = ct__fail_errno(err, "move aside the folder", f->target);
+    } else if (ct__io_rename(f->fresh, f->target) != 0) {
+        st = ct__fail_errno(err, "rename to", f->target);
+        if (ct__io_rename(old, f->target) != 0)
+            ct_error_prefix(err, "the folder before it is now called '%s'", old);
+    } else {
+        remove_old(old);
+    }
+    if (lock >= 0) close(lock);
+    ct_free(old);
+    return st;
+}
+
+/* The new folder takes the name and the old one goes. */
+ct_status ct__out_folder_commit(ct__out_folder *f, ct_error *err) {
+    if (!ct_path_exists(f->target))
+        return ct__io_rename(f->fresh, f->target) == 0 ? CT_OK : ct__fail_errno(err, "rename to", f->target);
+    if (ct__io_exchange(f->fresh, f->target) == 0) {
+        remove_old(f->fresh);
+        return CT_OK;
+    }
+    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) return ct__fail_errno(err, "rename to", f->target);
+    return replace_in_two_moves(f, err);
+}
+
 void ct__out_folder_end(ct__out_folder *f) {
-    if (f->fresh) remove_folder(f->fresh, NULL); /* gone already when it was committed */
+    if (f->fresh) {
+        remove_folder(f->fresh, NULL); /* gone already when it was committed */
+        if (f->lock >= 0) close(f->lock);
+    }
     ct_free(f->fresh);
     ct_free(f->target);
     memset(f, 0, sizeof *f);

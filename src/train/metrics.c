@@ -1,19 +1,22 @@
 /* Writing metrics.jsonl and TensorBoard scalars. */
 #include "train/metrics.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/io.h"
+#include "base/io_calls.h"
+#include "base/str.h"
 #include "run/folder.h"
 #include "train/tfevents.h"
 
 struct ct_metrics_log {
-    FILE *file;
+    int fd;
     char *path;
     ct_tfevents *events;
 };
@@ -45,11 +48,12 @@ ct_status ct_metrics_log_open(ct_metrics_log **out, const ct_config *config, int
     ct_metrics_log *log = NULL;
     *out = NULL;
     CT_CHECK(ct_calloc(1, sizeof *log, (void **)&log, err));
+    log->fd = -1;
     CT_TRY(ct_run_path(config, "metrics.jsonl", &log->path, err), st, fail);
     CT_TRY(drop_later_lines(log->path, first_step, err), st, fail);
-    log->file = fopen(log->path, "ab");
-    if (!log->file) {
-        st = ct_fail(err, CT_ERR_IO, "%s: %s", log->path, strerror(errno));
+    log->fd = ct__io_create(log->path, O_WRONLY | O_APPEND);
+    if (log->fd < 0) {
+        st = ct__fail_errno(err, "create", log->path);
         goto fail;
     }
     CT_TRY(ct_tfevents_open(&log->events, config->run_dir, err), st, fail);
@@ -62,7 +66,7 @@ fail:
 
 void ct_metrics_log_close(ct_metrics_log *log) {
     if (!log) return;
-    if (log->file) fclose(log->file);
+    if (log->fd >= 0) close(log->fd);
     ct_tfevents_close(log->events);
     ct_free(log->path);
     ct_free(log);
@@ -70,12 +74,15 @@ void ct_metrics_log_close(ct_metrics_log *log) {
 
 /* Writes and releases row. */
 static ct_status write_line(ct_metrics_log *log, json_t *row, ct_error *err) {
+    ct_str line = {0};
     char *text = row ? json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(row);
     if (!text) return ct_fail(err, CT_ERR_MEMORY, "%s: a line", log->path);
-    const bool good = fprintf(log->file, "%s\n", text) > 0 && fflush(log->file) == 0;
+    ct_status st = ct_str_printf(&line, err, "%s\n", text);
     free(text);
-    return good ? CT_OK : ct_fail(err, CT_ERR_IO, "%s: %s", log->path, strerror(errno));
+    if (st == CT_OK) st = ct__io_write(log->fd, log->path, line.data, line.length, -1, err);
+    ct_str_free(&line);
+    return st;
 }
 
 /* JSON has no NaN: a value that is not finite becomes null. */

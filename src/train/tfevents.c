@@ -3,15 +3,18 @@
 #include "train/tfevents.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/io.h"
+#include "base/io_calls.h"
 
 struct ct_tfevents {
-    FILE *file;
+    int fd;
     char path[4096];
     uint32_t table[256];
 };
@@ -71,9 +74,7 @@ static ct_status write_record(ct_tfevents *t, const buffer *event, ct_error *err
     memcpy(frame.bytes + frame.n, event->bytes, event->n);
     frame.n += event->n;
     put_le(&frame, masked_crc(t->table, event->bytes, event->n), 4);
-    if (fwrite(frame.bytes, 1, frame.n, t->file) != frame.n || fflush(t->file) != 0)
-        return ct_fail(err, CT_ERR_IO, "%s: %s", t->path, strerror(errno));
-    return CT_OK;
+    return ct__io_write(t->fd, t->path, frame.bytes, frame.n, -1, err);
 }
 
 static double wall_time(void) {
@@ -92,8 +93,9 @@ ct_status ct_tfevents_open(ct_tfevents **out, const char *folder, ct_error *err)
     const int n = snprintf(t->path, sizeof t->path, "%s/events.out.tfevents.%lld.crosstower.%ld", folder,
                            (long long)wall_time(), (long)getpid());
     ct_status st = CT_OK;
-    t->file = n < (int)sizeof t->path ? fopen(t->path, "ab") : NULL;
-    if (!t->file) st = ct_fail(err, CT_ERR_IO, "%s: %s", t->path, strerror(errno));
+    if (n >= (int)sizeof t->path) errno = ENAMETOOLONG;
+    t->fd = n < (int)sizeof t->path ? ct__io_create(t->path, O_WRONLY | O_APPEND) : -1;
+    if (t->fd < 0) st = ct__fail_errno(err, "create", t->path);
     put_double(&event, 1, wall_time());
     put_bytes(&event, 3, version, sizeof version - 1);
     if (st == CT_OK) st = write_record(t, &event, err);
@@ -121,6 +123,6 @@ ct_status ct_tfevents_scalar(ct_tfevents *t, int64_t step, const char *tag, doub
 
 void ct_tfevents_close(ct_tfevents *t) {
     if (!t) return;
-    if (t->file) fclose(t->file);
+    if (t->fd >= 0) close(t->fd);
     ct_free(t);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +91,8 @@ static pid_t start(const cli_how *how, const char *const *arguments) {
         setenv("CROSSTOWER_TEST_IO_FAULT", how->fault, 1);
     else
         unsetenv("CROSSTOWER_TEST_IO_FAULT");
+    const struct rlimit most = {(rlim_t)how->file_limit, (rlim_t)how->file_limit};
+    if (how->file_limit > 0 && setrlimit(RLIMIT_FSIZE, &most) != 0) _exit(96);
     if (how->as_nobody && geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0))
         _exit(98);
     execv(how->as_nobody ? "./crosstower.copy" : program(), (char *const *)argv);

@@ -19,6 +19,7 @@ typedef struct cli_how {
     cli_stdout standard_output;
     const char *terminal; /* the device that stderr goes to; NULL: it is kept */
     bool as_nobody;      /* as an ordinary user, from a copy of the program in the working directory */
+    long file_limit;     /* RLIMIT_FSIZE: a real write past it is cut short, the next one fails; 0: none */
 } cli_how;
 
 /* What the last run wrote; valid until the next one. */
