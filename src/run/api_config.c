@@ -1,5 +1,6 @@
 /* The public interface to configurations, and texts handed to callers. */
 #include "base/alloc.h"
+#include "base/error.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "config/config.h"
@@ -20,10 +21,15 @@ ct_status ct_config_open(ct_config **out, const char *path, const char *const *o
                          char **mistakes, ct_error *err) {
     ct_diagnostics diags = {0};
     if (mistakes) *mistakes = NULL;
-    const ct_status st = ct_config_load(out, path, overrides, n_overrides, &diags, err);
+    ct_status st = ct_config_load(out, path, overrides, n_overrides, &diags, err);
     if (mistakes && diags.n > 0) {
+        ct_error why = CT_ERROR_INIT;
         ct_str text = {0};
-        ct__text_out(ct_diagnostics_format(&diags, &text, NULL), &text, mistakes, NULL);
+        const ct_status told = ct__text_out(ct_diagnostics_format(&diags, &text, &why), &text, mistakes, &why);
+        if (told != CT_OK) { /* more to the point than the mistakes, which nobody would see */
+            ct_error_clear(err);
+            st = ct_fail(err, told, "the mistakes in '%s': %s", path, why.text);
+        }
     }
     ct_diagnostics_free(&diags);
     return st;

@@ -129,6 +129,14 @@ static ct_status put_embedded(ct_str *out, const char *path, const char *what, c
     return st;
 }
 
+static ct_status put_embedded_texts(ct_str *out, const char *path, ct_error *err) {
+    return put_embedded(out, path, "texts", err);
+}
+
+static ct_status put_embedded_pictures(ct_str *out, const char *path, ct_error *err) {
+    return put_embedded(out, path, "pictures", err);
+}
+
 static ct_status put_run(ct_str *out, const char *path, ct_error *err) {
     ct_config run = {.run_dir = (char *)path};
     int64_t *steps = NULL;
@@ -144,20 +152,23 @@ done:
     return st;
 }
 
-/* Does the folder hold this name? */
-static bool holds(const char *folder, const char *name) {
-    char *path = NULL;
-    const bool yes = ct_path_join(folder, name, &path, NULL) == CT_OK && ct_path_exists(path);
-    ct_free(path);
-    return yes;
-}
-
+/* What a folder is shows in a file that only its kind has. */
 static ct_status put_folder(ct_str *out, const char *path, ct_error *err) {
-    if (holds(path, "dataset.bin")) return put_cache(out, path, err);
-    if (holds(path, "users.ids.csv")) return put_bundle(out, path, err);
-    if (holds(path, "texts.ids.csv")) return put_embedded(out, path, "texts", err);
-    if (holds(path, "images.ids.csv")) return put_embedded(out, path, "pictures", err);
-    if (holds(path, "config.yaml")) return put_run(out, path, err);
+    static const struct {
+        const char *file;
+        ct_status (*put)(ct_str *out, const char *path, ct_error *err);
+    } kinds[] = {{"dataset.bin", put_cache},
+                 {"users.ids.csv", put_bundle},
+                 {"texts.ids.csv", put_embedded_texts},
+                 {"images.ids.csv", put_embedded_pictures},
+                 {"config.yaml", put_run}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char *file = NULL;
+        CT_CHECK(ct_path_join(path, kinds[i].file, &file, err));
+        const bool there = ct_path_exists(file);
+        ct_free(file);
+        if (there) return kinds[i].put(out, path, err);
+    }
     return ct_fail(err, CT_ERR_ARGUMENT, "folder '%s' is no cache (dataset.bin), no bundle (users.ids.csv) and no run folder "
                    "(config.yaml)", path);
 }

@@ -162,6 +162,7 @@ static ct_status newest_whole(const ct_config *config, const int64_t *steps, int
         const ct_status st = ct_checkpoint_peek(*path, &state, &yaml, &why);
         ct_free(yaml);
         if (st == CT_OK) return CT_OK;
+        if (st == CT_ERR_MEMORY) return ct_fail(err, st, "%s: %s", *path, why.text); /* says nothing about the file */
         ct_observe(observer, CT_MESSAGE_WARNING, "%s; taking the checkpoint before it", why.text);
         ct_free(*path);
         *path = NULL;
