@@ -88,7 +88,8 @@ typedef struct ct_train_options {
 
 typedef struct ct_train_result {
     int64_t steps, skipped;
-    double loss, best;
+    double loss; /* of the last step; NaN when this call had none left to do */
+    double best;
     int64_t best_step;
     bool stopped_early;
 } ct_train_result;

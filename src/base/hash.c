@@ -151,15 +151,7 @@ ct_status ct_strmap_insert(ct_strmap *map, const char *key, size_t n, int64_t fr
     return CT_OK;
 }
 
-void ct_strmap_set(ct_strmap *map, int64_t slot, int64_t value) {
-    map->entries[slot].value = value;
-}
-
 const char *ct_strmap_key(const ct_strmap *map, int64_t slot, size_t *n) {
     if (n) *n = map->entries[slot].n;
     return map->entries[slot].key;
-}
-
-int64_t ct_strmap_value(const ct_strmap *map, int64_t slot) {
-    return map->entries[slot].value;
 }

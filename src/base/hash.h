@@ -22,9 +22,7 @@ int64_t ct_strmap_find(const ct_strmap *map, const char *key, size_t n);
 /* The value under key; a new key gets `fresh`. *inserted (may be NULL) tells which. */
 ct_status ct_strmap_insert(ct_strmap *map, const char *key, size_t n, int64_t fresh, int64_t *value, int *inserted,
                            ct_error *err);
-void ct_strmap_set(ct_strmap *map, int64_t slot, int64_t value); /* slot: insertion number */
 /* The slot-th inserted entry, 0 <= slot < count; the key is NUL-terminated and lives as long as the map. */
 const char *ct_strmap_key(const ct_strmap *map, int64_t slot, size_t *n);
-int64_t ct_strmap_value(const ct_strmap *map, int64_t slot);
 
 #endif

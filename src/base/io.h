@@ -17,9 +17,7 @@ ct_status ct_writer_open(ct_writer **out, const char *path, ct_error *err);
 ct_status ct_writer_write(ct_writer *w, const void *bytes, size_t n, ct_error *err);
 ct_status ct_writer_printf(ct_writer *w, ct_error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 uint64_t ct_writer_offset(const ct_writer *w);
-/* XXH3-64 of the bytes written so far. */
-uint64_t ct_writer_hash(const ct_writer *w);
-/* Overwrites n bytes at an earlier offset (headers with counts); not part of the running hash. */
+/* Overwrites n bytes at an earlier offset (headers with counts). */
 ct_status ct_writer_patch(ct_writer *w, uint64_t offset, const void *bytes, size_t n, ct_error *err);
 ct_status ct_writer_commit(ct_writer *w, ct_error *err); /* then only ct_writer_free may follow */
 void ct_writer_free(ct_writer *w);                       /* accepts NULL */

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <utf8proc.h>
-
 #include "base/alloc.h"
 #include "base/format.h"
 
@@ -100,23 +98,6 @@ size_t ct_utf8_valid_prefix(const char *s, size_t n) {
         at += length;
     }
     return at;
-}
-
-size_t ct_utf8_columns(const char *s) {
-    const utf8proc_uint8_t *p = (const utf8proc_uint8_t *)s;
-    size_t columns = 0;
-    while (*p) {
-        utf8proc_int32_t code;
-        const utf8proc_ssize_t n = utf8proc_iterate(p, -1, &code);
-        if (n <= 0) { /* an invalid byte shows as one replacement sign */
-            columns++;
-            p++;
-            continue;
-        }
-        columns += (size_t)utf8proc_charwidth(code);
-        p += n;
-    }
-    return columns;
 }
 
 /* ---- edit distance

@@ -24,9 +24,6 @@ const char *ct_str_text(const ct_str *s); /* "" when empty, never NULL */
 /* Length of the valid UTF-8 prefix of s[0..n): n when all of it is valid. */
 size_t ct_utf8_valid_prefix(const char *s, size_t n);
 
-/* Display columns of a UTF-8 text in a terminal (CJK and emoji count two). */
-size_t ct_utf8_columns(const char *s);
-
 /* Levenshtein distance, at most limit + 1; for "did you mean". */
 int ct_edit_distance(const char *a, const char *b, int limit);
 

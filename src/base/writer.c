@@ -10,9 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "base/alloc.h"
 #include "base/format.h"
 #include "base/io_calls.h"
@@ -21,7 +18,6 @@
 #define BUFFER_BYTES ((size_t)1 << 16)
 
 struct ct_writer {
-    XXH3_state_t hash; /* first: it wants the block's alignment */
     char *path, *temporary, *folder;
     int fd;           /* -1 when closed */
     int lock;         /* a second handle: keeps the lock (base/temporary.h) when fd is closed before the rename */
@@ -79,7 +75,6 @@ ct_status ct_writer_open(ct_writer **out, const char *path, ct_error *err) {
     CT_TRY(check_target(path, err), st, done);
     CT_TRY(ct_calloc(1, sizeof *w, (void **)&w, err), st, done);
     w->fd = w->lock = -1;
-    XXH3_64bits_reset(&w->hash);
     CT_TRY(ct_strdup(path, &w->path, err), st, done);
     CT_TRY(ct_path_dir(path, &w->folder, err), st, done);
     ct__temporary_sweep(w->folder);
@@ -135,7 +130,6 @@ ct_status ct_writer_write(ct_writer *w, const void *bytes, size_t n, ct_error *e
         memcpy(w->buffer + w->n_buffered, bytes, n);
         w->n_buffered += n;
     }
-    XXH3_64bits_update(&w->hash, bytes, n);
     w->offset += n;
     return CT_OK;
 }
@@ -167,10 +161,6 @@ done:
 
 uint64_t ct_writer_offset(const ct_writer *w) {
     return w->offset;
-}
-
-uint64_t ct_writer_hash(const ct_writer *w) {
-    return XXH3_64bits_digest(&w->hash);
 }
 
 ct_status ct_writer_patch(ct_writer *w, uint64_t offset, const void *bytes, size_t n, ct_error *err) {

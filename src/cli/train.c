@@ -24,7 +24,11 @@ static void print(const ct_config *config, void *ctx) {
         ct__print(j->plan);
         return;
     }
-    printf("%lld steps, loss %.4f", (long long)r->steps, r->loss);
+    printf("%lld steps", (long long)r->steps);
+    if (isnan(r->loss))
+        printf(", nothing is left to do");
+    else
+        printf(", loss %.4f", r->loss);
     if (r->best_step > 0 && !isnan(r->best))
         printf(", best validation %.4f at step %lld", r->best, (long long)r->best_step);
     if (r->skipped > 0) printf(", %lld updates were not finite and skipped", (long long)r->skipped);
@@ -41,7 +45,7 @@ int ct__command_train(int argc, char **argv) {
          .help = "starts over in a run folder that holds checkpoints",
          .flag = &j.options.overwrite},
         {.name = "--dry-run",
-         .help = "says what the run would be: parameters, memory, negatives, steps; trains nothing",
+         .help = "says what training would be: parameters, memory, negatives, steps; trains nothing",
          .flag = &j.dry_run},
         {.name = "--stop-after",
          .value = "N",

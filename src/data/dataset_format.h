@@ -58,7 +58,7 @@ typedef enum ct__section {
     CT__SECTION_ITEM_PICTURE, /* row of each item's picture, -1: none; empty when none are read */
     CT__SECTION_VOCAB,    /* the bytes of vocab.txt, so that one rename makes the whole cache appear */
     CT__SECTION_SETTINGS, /* ct__fingerprint_settings */
-    CT__SECTION_INPUTS,   /* ct__fingerprint_inputs */
+    CT__SECTION_INPUTS,   /* ct__fingerprint_inputs with its NUL; then, if any, ct__fingerprint_picture of all with one */
     CT__SECTION_REPORT,   /* ct__report_counts of each platform, in int64 */
     CT__SECTION_BAD_ROWS, /* the report's first_bad, each with its NUL */
     CT__N_SECTIONS

@@ -121,11 +121,17 @@ ct_status ct__fingerprint_settings(const ct_config *config, ct_str *out, ct_erro
     return l.st;
 }
 
+static ct_status put_input(const ct__input *in, ct_str *out, ct_error *err) {
+    return ct_str_printf(out, err, "%lld %lld %s\n", (long long)in->size, (long long)in->mtime_ns, in->path);
+}
+
 static ct_status put_inputs(const ct__inputs *inputs, ct_str *out, ct_error *err) {
-    for (size_t i = 0; i < inputs->n; i++)
-        CT_CHECK(ct_str_printf(out, err, "%lld %lld %s\n", (long long)inputs->v[i].size,
-                               (long long)inputs->v[i].mtime_ns, inputs->v[i].path));
+    for (size_t i = 0; i < inputs->n; i++) CT_CHECK(put_input(&inputs->v[i], out, err));
     return CT_OK;
+}
+
+ct_status ct__fingerprint_picture(const ct__input *file, ct_str *out, ct_error *err) {
+    return strchr(file->path, '\n') ? CT_OK : put_input(file, out, err);
 }
 
 ct_status ct__fingerprint_inputs(const ct__prepare *p, ct_str *out, ct_error *err) {
@@ -190,6 +196,32 @@ static const char *find_input(const char *text, const input_line *wanted) {
     return NULL;
 }
 
+static ct_status put_change(const input_line *old, const input_line *new, ct_str *why, ct_error *err) {
+    return ct_str_printf(why, err, "'%.*s' %s", (int)new->n_path, new->path,
+                         new->mtime_ns > old->mtime_ns ? "is newer" : "changed");
+}
+
+ct_status ct__fingerprint_compare_pictures(const char *before, ct_str *why, ct_error *err) {
+    ct_status st = CT_OK;
+    ct_str path = {0};
+    for (const char *line = before; *line && st == CT_OK && why->length == 0; line = next_line(line)) {
+        const input_line old = parse_input(line);
+        ct__input now;
+        ct_str_clear(&path);
+        CT_TRY(ct_str_append(&path, old.path, old.n_path, err), st, done);
+        ct__input_look(&now, path.data);
+        const input_line new = {now.size, now.mtime_ns, old.path, old.n_path};
+        if (new.size == old.size && new.mtime_ns == old.mtime_ns) continue;
+        if (new.size < 0)
+            st = ct_str_printf(why, err, "'%.*s' is gone", (int)old.n_path, old.path);
+        else
+            st = put_change(&old, &new, why, err);
+    }
+done:
+    ct_str_free(&path);
+    return st;
+}
+
 ct_status ct__fingerprint_compare_inputs(const char *before, const char *now, ct_str *why, ct_error *err) {
     const char *old_rest = before, *new_rest = now;
     skip_equal(&old_rest, &new_rest);
@@ -205,8 +237,7 @@ ct_status ct__fingerprint_compare_inputs(const char *before, const char *now, ct
         if (!found) return ct_str_printf(why, err, "'%.*s' is new", (int)new.n_path, new.path);
         const input_line old = parse_input(found);
         if (new.mtime_ns == old.mtime_ns &&new.size == old.size) continue;
-        return ct_str_printf(why, err, "'%.*s' %s", (int)new.n_path, new.path,
-                             new.mtime_ns > old.mtime_ns ? "is newer" : "changed");
+        return put_change(&old, &new, why, err);
     }
     return ct_str_puts(why, "the input files changed", err);
 }

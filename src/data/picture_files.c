@@ -21,8 +21,10 @@ static void decode(ct_picture_file *f, int size) {
     char *bytes = NULL;
     size_t n = 0;
     f->why = (ct_error)CT_ERROR_INIT;
-    if (check_regular(f->path, &f->why) == CT_OK && ct_read_file(f->path, FILE_LIMIT, &bytes, &n, &f->why) == CT_OK)
-        ct_picture_decode(bytes, n, size, f->rgb, &scratch, &f->why);
+    if (check_regular(f->path, &f->why) == CT_OK && ct_read_file(f->path, FILE_LIMIT, &bytes, &n, &f->why) == CT_OK) {
+        if (ct_picture_decode(bytes, n, size, f->rgb, &scratch, &f->why) != CT_OK)
+            ct_error_prefix(&f->why, "'%s'", f->path);
+    }
     ct_picture_scratch_free(&scratch);
     ct_free(bytes);
 }
@@ -32,6 +34,6 @@ ct_status ct_picture_files_decode(ct_picture_file *files, int n, int size, ct_er
     for (int i = 0; i < n; i++) decode(&files[i], size);
     for (int i = 0; i < n; i++)
         if (files[i].why.status == CT_ERR_MEMORY)
-            return ct_fail(err, CT_ERR_MEMORY, "picture '%s': %s", files[i].path, files[i].why.text);
+            return ct_fail(err, CT_ERR_MEMORY, "picture: %s", files[i].why.text);
     return CT_OK;
 }

@@ -9,7 +9,7 @@
 typedef struct ct_picture_file {
     const char *path;
     uint8_t *rgb; /* [size, size, 3]; undefined where there is none */
-    ct_error why; /* status CT_OK, or why there is none */
+    ct_error why; /* status CT_OK, or why there is none, naming the path */
 } ct_picture_file;
 
 /* Reads and decodes each file as ct_picture_decode does. A file that is not there, cannot be read, is larger than 256

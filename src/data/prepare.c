@@ -36,6 +36,7 @@ static void prepare_end(ct__prepare *p) {
     ct__inputs_free(&p->user_links);
     ct__inputs_free(&p->item_links);
     ct__inputs_free(&p->vocab);
+    ct_str_free(&p->picture_files);
     ct__texts_free(&p->texts);
     ct__links_free(&p->persons);
     ct__links_free(&p->entities);
@@ -62,6 +63,14 @@ static ct_status restore_vocab(const char *path, const ct_dataset *data, ct_erro
     return same ? CT_OK : ct_write_file(path, bytes, n, err);
 }
 
+/* What the section of the input files says behind their NUL. */
+static ct_status compare_pictures(const struct ct_dataset_store *store, ct_str *why, ct_error *err) {
+    const char *inputs = ct__cache_section(store, CT__SECTION_INPUTS);
+    const size_t n = strlen(inputs) + 1;
+    if (n >= store->header->sections[CT__SECTION_INPUTS].size) return CT_OK;
+    return ct__fingerprint_compare_pictures(inputs + n, why, err);
+}
+
 /* Opens the cache and leaves in why what it lacks; why stays empty when it fits, and *data is then open. */
 static ct_status try_cache(ct_dataset **data, const char *folder, const ct_str *settings,
                            const ct_str *inputs, ct_str *why, ct_error *err) {
@@ -77,6 +86,7 @@ static ct_status try_cache(ct_dataset **data, const char *folder, const ct_str *
     if (compared == CT_OK && why->length == 0)
         compared = ct__fingerprint_compare_inputs(ct__cache_section(store, CT__SECTION_INPUTS),
                                                   ct_str_text(inputs), why, err);
+    if (compared == CT_OK && why->length == 0) compared = compare_pictures(store, why, err);
     if (compared == CT_OK && why->length == 0) return CT_OK;
     ct_dataset_close(*data);
     *data = NULL;

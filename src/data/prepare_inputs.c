@@ -9,6 +9,11 @@
 #include "base/io.h"
 #include "data/prepare_state.h"
 
+static void set_state(ct__input *input, const struct stat *info) {
+    input->size = (int64_t)info->st_size;
+    input->mtime_ns = (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+}
+
 static ct_status add_input(ct__inputs *inputs, const char *path, ct_error *err) {
     struct stat info;
     if (stat(path, &info) != 0) return ct_fail(err, CT_ERR_IO, "'%s': %s", path, strerror(errno));
@@ -17,10 +22,15 @@ static ct_status add_input(ct__inputs *inputs, const char *path, ct_error *err) 
         CT_CHECK(ct_grow((void **)&inputs->v, &inputs->capacity, inputs->n + 1, sizeof *inputs->v, err));
     ct__input *input = &inputs->v[inputs->n];
     CT_CHECK(ct_strdup(path, &input->path, err));
-    input->size = (int64_t)info.st_size;
-    input->mtime_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+    set_state(input, &info);
     inputs->n++;
     return CT_OK;
+}
+
+void ct__input_look(ct__input *input, char *path) {
+    struct stat info;
+    *input = (ct__input){.path = path, .size = -1};
+    if (stat(path, &info) == 0) set_state(input, &info);
 }
 
 void ct__inputs_free(ct__inputs *inputs) {

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "data/dataset_format.h"
+#include "data/fingerprint.h"
 #include "data/picture_files.h"
 #include "data/prepare_state.h"
 
@@ -16,6 +17,7 @@ typedef struct pictures {
     ct__cache_out *out;
     int size;
     ct_picture_file files[BLOCK]; /* paths and pixels are owned */
+    ct__input look[BLOCK];        /* size and time of each before it is read, so that a later change shows */
     int64_t item[BLOCK];          /* kept number */
     int n_files;
     int32_t *row; /* [n_items] */
@@ -38,7 +40,7 @@ static void name_broken(pictures *s, int64_t item, const ct_picture_file *f) {
     const ct__raw_platform *platform = ct__prepare_item_platform(s->p, s->p->item_raw[item]);
     platform->counts->broken_images++;
     platform->counts->without_image++;
-    if (s->shown++ < SHOWN) ct_log(CT_LOG_WARNING, "picture '%s': %s", f->path, f->why.text);
+    if (s->shown++ < SHOWN) ct_log(CT_LOG_WARNING, "picture: %s", f->why.text);
 }
 
 static void clear(pictures *s) {
@@ -55,6 +57,7 @@ static ct_status flush(pictures *s, ct_error *err) {
     CT_CHECK(ct_picture_files_decode(s->files, s->n_files, s->size, err));
     for (int i = 0; i < s->n_files; i++) {
         const ct_picture_file *f = &s->files[i];
+        CT_CHECK(ct__fingerprint_picture(&s->look[i], &s->p->picture_files, err));
         if (f->why.status != CT_OK) {
             name_broken(s, s->item[i], f);
         } else {
@@ -73,6 +76,7 @@ static ct_status add(pictures *s, int64_t item, ct_error *err) {
     char *path = NULL;
     CT_CHECK(path_of(s->p, item, name, &path, err));
     s->files[s->n_files].path = path;
+    ct__input_look(&s->look[s->n_files], path);
     s->item[s->n_files++] = item;
     return s->n_files == BLOCK ? flush(s, err) : CT_OK;
 }

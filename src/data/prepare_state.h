@@ -84,11 +84,14 @@ typedef struct ct__prepare {
     int64_t valid_time, test_time;
     char *vocab_bytes;
     size_t n_vocab_bytes;
+    ct_str picture_files; /* ct__fingerprint_picture of each that an item names */
 } ct__prepare;
 
 /* prepare_inputs.c: the files that the config names, with size and time. */
 ct_status ct__prepare_find_inputs(ct__prepare *p, ct_error *err);
 void ct__inputs_free(ct__inputs *inputs);
+/* Size and time of a file that need not be there: -1 and 0 when it cannot be seen. The path is borrowed. */
+void ct__input_look(ct__input *input, char *path);
 
 /* read_platform.c: items, users, interactions of every platform into the raw arrays. */
 ct_status ct__prepare_read(ct__prepare *p, ct_error *err);

@@ -213,7 +213,11 @@ static ct_status write_origin(writer *w, const ct_str *settings, const ct_str *i
     ct_prepare_report *report = w->p->report;
     CT_CHECK(ct__cache_out_section(w->out, CT__SECTION_SETTINGS, ct_str_text(settings), settings->length + 1,
                                    err));
-    CT_CHECK(ct__cache_out_section(w->out, CT__SECTION_INPUTS, ct_str_text(inputs), inputs->length + 1, err));
+    CT_CHECK(ct__cache_out_begin(w->out, CT__SECTION_INPUTS, err));
+    CT_CHECK(ct__cache_out_write(w->out, ct_str_text(inputs), inputs->length + 1, err));
+    const ct_str *pictures = &w->p->picture_files;
+    if (pictures->length > 0) CT_CHECK(ct__cache_out_write(w->out, pictures->data, pictures->length + 1, err));
+    CT_CHECK(ct__cache_out_end(w->out, err));
     CT_CHECK(ct__cache_out_begin(w->out, CT__SECTION_REPORT, err));
     for (int i = 0; i < report->n_platforms; i++)
         CT_CHECK(ct__cache_out_write(w->out, ct__report_counts(&report->platforms[i]),

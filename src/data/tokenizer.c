@@ -11,7 +11,6 @@
 #include "data/tokenizer_basic.h"
 
 /* No vocabulary comes near; a file this large was given by mistake. */
-#define MAX_FILE_BYTES ((size_t)256 << 20)
 
 /* A slot of the table; tag is a part of the key's hash. */
 typedef struct slot {
@@ -184,16 +183,6 @@ ct_status ct_tokenizer_parse(ct_tokenizer **out, const char *name, const char *b
     t = NULL;
 done:
     ct_tokenizer_free(t);
-    return st;
-}
-
-ct_status ct_tokenizer_open(ct_tokenizer **out, const char *path, bool lowercase, ct_error *err) {
-    char *bytes = NULL;
-    size_t n = 0;
-    *out = NULL;
-    CT_CHECK(ct_read_file(path, MAX_FILE_BYTES, &bytes, &n, err));
-    const ct_status st = ct_tokenizer_parse(out, path, bytes, n, lowercase, err);
-    ct_free(bytes);
     return st;
 }
 

@@ -21,11 +21,9 @@ typedef struct ct_special_tokens {
     int32_t pad, unk, cls, sep;
 } ct_special_tokens;
 
-/* Reads vocab.txt: one token a line, its id the line number from 0. CT_ERR_DATA names line and token when a token
+/* Reads the bytes of a vocab.txt (they are copied; name stands in messages): one token a line, its id the line number from 0. CT_ERR_DATA names line and token when a token
  * stands twice, when a special token ([PAD] [UNK] [CLS] [SEP]) is missing, when the file has no token or a line is not
  * UTF-8. CR LF is accepted; an empty last line is not a token. */
-ct_status ct_tokenizer_open(ct_tokenizer **out, const char *path, bool lowercase, ct_error *err);
-/* The same from memory (bytes are copied). name stands in messages. */
 ct_status ct_tokenizer_parse(ct_tokenizer **out, const char *name, const char *bytes, size_t n, bool lowercase,
                              ct_error *err);
 void ct_tokenizer_free(ct_tokenizer *t); /* accepts NULL */

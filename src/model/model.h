@@ -57,7 +57,8 @@ ct_status ct_model_step(ct_model *model, const ct_batch *batch, ct_error *err);
 /* The device tensor of the last step's loss (for grad_guard), and the figures on the host (waits). */
 ct_tensor ct_model_loss_tensor(const ct_model *model);
 ct_status ct_model_read_loss(ct_model *model, ct_model_loss *loss, ct_error *err);
-/* The loss of a batch without gradients or dropout, for validation. */
+/* The loss of a batch without gradients or dropout: what tests compare with PyTorch and with finite differences, through
+ * the same device and tape as a step. */
 ct_status ct_model_eval_loss(ct_model *model, const ct_batch *batch, ct_model_loss *loss, ct_error *err);
 
 /* Vectors of the batch's users or items to vectors[n_rows, D] on the host. With model.history a user's vector needs

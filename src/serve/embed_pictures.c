@@ -20,7 +20,7 @@ typedef struct source {
 
 static void name_broken(source *s, const ct_picture_file *f) {
     if (s->out->n_broken++ < SHOWN)
-        ct_observe(s->observer, CT_MESSAGE_WARNING, "picture '%s' is left out: %s", f->path, f->why.text);
+        ct_observe(s->observer, CT_MESSAGE_WARNING, "left out, picture: %s", f->why.text);
 }
 
 static ct_status keep(source *s, int64_t number, ct_error *err) {

@@ -258,7 +258,7 @@ static void close_trainer(trainer *t) {
 
 ct_status ct_trainer_run(const ct_config *config, const ct_train_options *options, const ct_observer *observer,
                          ct_train_result *result, ct_error *err) {
-    trainer t = {.config = config, .observer = observer};
+    trainer t = {.config = config, .observer = observer, .progress.loss = NAN};
     ct_status st = open_trainer(&t, options, err);
     if (st == CT_OK) st = loop(&t, options, err);
     if (result)

@@ -131,17 +131,6 @@ static void every_code_point(void **state) {
     }
 }
 
-static void columns(void **state) {
-    (void)state;
-    assert_int_equal(ct_utf8_columns(""), 0);
-    assert_int_equal(ct_utf8_columns("abc"), 3);
-    assert_int_equal(ct_utf8_columns("caf\xC3\xA9"), 4);
-    assert_int_equal(ct_utf8_columns("e\xCC\x81"), 1);                /* a combining accent */
-    assert_int_equal(ct_utf8_columns("\xE4\xB8\xAD\xE6\x96\x87"), 4); /* two Chinese characters */
-    assert_int_equal(ct_utf8_columns("\xF0\x9F\x98\x80"), 2);         /* an emoji */
-    assert_int_equal(ct_utf8_columns("\xFF\xC3"), 2);                 /* invalid bytes: a sign each */
-}
-
 /* ---- edit distance
  * ------------------------------------------------------------------------------------------- */
 
@@ -299,7 +288,6 @@ int main(void) {
         cmocka_unit_test(valid_utf8),
         cmocka_unit_test(invalid_utf8),
         cmocka_unit_test(every_code_point),
-        cmocka_unit_test(columns),
         cmocka_unit_test(edit_distance),
         cmocka_unit_test(edit_distance_of_long_texts),
         cmocka_unit_test(parse_i64),

@@ -33,7 +33,6 @@ static void write_and_commit(void **state) {
     assert_int_equal(ct_writer_printf(w, NULL, "%.3f of %s", 0.25, "step 7"), CT_OK);
     assert_int_equal(ct_writer_write(w, NULL, 0, NULL), CT_OK);
     assert_int_equal(ct_writer_offset(w), 20);
-    assert_true(ct_writer_hash(w) == ct_hash("loss 0.250 of step 7", 20));
     assert_false(ct_path_exists(path)); /* not before it is whole */
     assert_int_equal(ct_writer_commit(w, NULL), CT_OK);
     ct_error err = CT_ERROR_INIT;
@@ -70,14 +69,12 @@ static void large_files_and_patches(void **state) {
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; at += pieces[i++])
         assert_int_equal(ct_writer_write(w, bytes + at, pieces[i], NULL), CT_OK);
     assert_int_equal(ct_writer_write(w, bytes + at, N - at, NULL), CT_OK);
-    assert_true(ct_writer_hash(w) == ct_hash(bytes, N));
     assert_int_equal(ct_writer_patch(w, 0, "head", 4, NULL), CT_OK);
     assert_int_equal(ct_writer_patch(w, N - 4, "tail", 4, NULL), CT_OK);
     assert_int_equal(ct_writer_patch(w, N, "", 0, NULL), CT_OK);
     ct_error err = CT_ERROR_INIT;
     assert_int_equal(ct_writer_patch(w, N - 3, "tail", 4, &err), CT_ERR_ARGUMENT);
     assert_int_equal(ct_writer_patch(w, UINT64_MAX, "tail", 4, NULL), CT_ERR_ARGUMENT);
-    assert_true(ct_writer_hash(w) == ct_hash(bytes, N));         /* patches are not part of it */
     assert_int_equal(ct_writer_write(w, "end", 3, NULL), CT_OK); /* writing goes on at the end */
     assert_int_equal(ct_writer_commit(w, NULL), CT_OK);
     ct_writer_free(w);

@@ -87,6 +87,8 @@ static void test_stop_after(void **state) {
     }
     assert_true(cli_exists("runs/tiny/checkpoints/step-00000057.safetensors"));
     cli_expect("train run.yaml data.cache=cache --resume --stop-after 3", 0, "60 steps");
+    cli_expect("train run.yaml data.cache=cache --resume", 0, "60 steps, nothing is left to do, best validation");
+    assert_null(strstr(cli_out, "loss"));
     /* Which older checkpoints are still there depends on where the run was cut; the last and the best do not. */
     cli_same_file("reference/checkpoints/step-00000060.safetensors",
                   "runs/tiny/checkpoints/step-00000060.safetensors");
