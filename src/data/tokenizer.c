@@ -10,8 +10,6 @@
 #include "base/str.h"
 #include "data/tokenizer_basic.h"
 
-/* No vocabulary comes near; a file this large was given by mistake. */
-
 /* A slot of the table; tag is a part of the key's hash. */
 typedef struct slot {
     uint32_t tag;

@@ -237,7 +237,7 @@ static void broken_ones_are_named_and_left_out(void **state) {
     ct_str_free(&lines);
     embed_or_fail(test_path(folder, "bad"), NULL, &result);
     assert_true(result.n == 1 && result.n_broken == 7);
-    static const char *const named[] = {"gone.png", "pipe.png' is left out", "empty.png", "tiny.yaml", "it is a folder",
+    static const char *const named[] = {"gone.png", "left out, picture: cannot read", "empty.png", "tiny.yaml", "it is a folder",
                                         "7 of 8 pictures could not be read and are left out"};
     int lines_said = 0;
     for (const char *c = warnings; *c; c++) lines_said += *c == '\n';
