@@ -6,8 +6,7 @@
 
 #define NORM_EPS 1e-5f
 
-/* ---- parameters
- * ----------------------------------------------------------------------------------------------- */
+/* ---- parameters ---------------------------------------------------------------------------------------- */
 
 static ct_status add_weight(ct_params *params, ct_param *weight, const char *name, int64_t out, int64_t in,
                             ct_error *err) {
@@ -76,8 +75,7 @@ void ct_fusion_free(ct_fusion *f) {
     ct_resnet_free(&f->image);
 }
 
-/* ---- forward
- * -------------------------------------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------------------------------------- */
 
 /* Attention among the M rows of each item, a residual, a norm, the mean over the rows. z [N, M D]. */
 static void cross_attention(const ct_fusion *f, ct_tape *t, ct_var into, ct_var z, const ct_device_batch *b) {

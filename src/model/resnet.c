@@ -26,8 +26,7 @@ static const plan plans[] = {
     [CT_IMAGE_RESNET50] = {true, 4, {3, 4, 6, 3}, {64, 128, 256, 512}, {7, 2, 3}, true},
 };
 
-/* ---- parameters
- * ----------------------------------------------------------------------------------------------- */
+/* ---- parameters ---------------------------------------------------------------------------------------- */
 
 /* Registers names under a prefix and keeps the first failure. */
 typedef struct builder {
@@ -111,8 +110,7 @@ void ct_resnet_free(ct_resnet *net) {
     ct_free(net->blocks);
 }
 
-/* ---- forward
- * -------------------------------------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------------------------------------- */
 
 typedef struct pass {
     ct_tape *tape;
@@ -152,8 +150,7 @@ ct_var ct_resnet_forward(const ct_resnet *net, ct_tape *t, const ct_device_batch
     return ct_nn_global_pool(t, CT_VAR_NEW, x);
 }
 
-/* ---- published weights
- * ---------------------------------------------------------------------------------------- */
+/* ---- published weights --------------------------------------------------------------------------------- */
 
 static ct_status load_segment(ct_params *params, const ct_segment *s, const ct_safetensors *f,
                               const char *path, ct_error *err) {

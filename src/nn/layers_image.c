@@ -56,8 +56,7 @@ ct_image_var ct_nn_image_normalize(ct_tape *t, const ct_pictures *p, int64_t siz
     return y;
 }
 
-/* ---- convolution
- * ----------------------------------------------------------------------------------------------- */
+/* ---- convolution --------------------------------------------------------------------------------------- */
 
 typedef struct conv_state {
     ct_image_var x, y;
@@ -94,8 +93,7 @@ ct_image_var ct_nn_conv2d(ct_tape *t, ct_image_var x, ct_param weight, ct_conv2d
     return s.y;
 }
 
-/* ---- batch norm
- * ------------------------------------------------------------------------------------------------ */
+/* ---- batch norm ---------------------------------------------------------------------------------------- */
 
 typedef struct norm_state {
     ct_image_var x, residual, y;
@@ -156,8 +154,7 @@ ct_image_var ct_nn_batch_norm_act(ct_tape *t, ct_image_var x, ct_image_var resid
     return s.y;
 }
 
-/* ---- pooling
- * --------------------------------------------------------------------------------------------------- */
+/* ---- pooling ------------------------------------------------------------------------------------------- */
 
 typedef struct max_pool_state {
     ct_image_var x, y;
@@ -221,8 +218,7 @@ ct_var ct_nn_global_pool(ct_tape *t, ct_var into, ct_image_var x) {
     return s.y;
 }
 
-/* ---- rows that only some have
- * ---------------------------------------------------------------------------------- */
+/* ---- rows that only some have -------------------------------------------------------------------------- */
 
 typedef struct place_state {
     ct_var x, y;
@@ -259,8 +255,7 @@ ct_var ct_nn_place_rows(ct_tape *t, ct_var into, ct_var x, ct_tensor begin, ct_t
     return s.y;
 }
 
-/* ---- fusion
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- fusion -------------------------------------------------------------------------------------------- */
 
 typedef struct fill_state {
     ct_var x, z;
