@@ -5,18 +5,18 @@
 #define CT_KERNELS_BATCH_NORM_ACT_H
 #include "kernels/kernel.h"
 
-/* y, x, residual [N, C, H, W] in one channel block; w, b, mean, rstd, running_mean, running_var [1, C]. residual may be
- * absent. batch_stats: mean and variance over N, H, W of this batch (two passes, or Welford), kept in mean and rstd, and
- *   running = (1 - momentum) * running + momentum * batch, the running variance being unbiased (n / (n - 1)), as PyTorch.
- *   One pixel: the running variance moves towards 0. No picture: mean 0, rstd 1 / sqrt(eps), running ones stay.
- * Else: mean and rstd are those of running_mean and running_var, which stay as they are. y may alias x only when no
- * backward follows. */
+/* y, x, residual [N, C, H, W] in one channel block; w, b, mean, rstd, var, running_mean, running_var [1, C]. residual
+ * may be absent. batch_stats: mean and variance over N, H, W of this batch (two passes, or Welford), in mean and rstd;
+ *   var (may be absent) is what the running variance is to move towards, the unbiased one (n / (n - 1)), as PyTorch.
+ *   One pixel: var is 0. No picture: mean, rstd and var are those of the running ones.
+ * Else: mean, rstd and var are those of the running ones. Moving them is the optimizer's (running_update), so that an
+ * update that is skipped leaves them alone. y may alias x only when no backward follows. */
 struct ct_batch_norm_act_forward_args {
     ct_image y;
-    ct_tensor mean, rstd, running_mean, running_var;
+    ct_tensor mean, rstd, var;
     ct_image x, residual;
-    ct_tensor w, b;
-    float eps, momentum;
+    ct_tensor running_mean, running_var, w, b;
+    float eps;
     bool batch_stats, relu;
 };
 

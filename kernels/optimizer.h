@@ -36,6 +36,14 @@ struct ct_adamw_args {
     struct ct_adam_hyper hyper;
 };
 
+/* x [1, n] += momentum * (batch - x) in place, batch [1, n]: running statistics move towards those of the batch, and
+ * stay to the bit where the two are equal. Nothing is written when step.skip is set. */
+struct ct_running_update_args {
+    ct_tensor x;
+    ct_tensor batch;
+    float momentum; /* 0 to 1 */
+};
+
 /* x [R, C] = min(max(x, lower), upper) in place; NaN stays. What keeps the learned temperature in its range. */
 struct ct_clamp_args {
     ct_tensor x;

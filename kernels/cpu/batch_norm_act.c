@@ -69,14 +69,6 @@ static void merge_parts(const norm *b, const ct_group *s, float *restrict mean, 
     }
 }
 
-static void move_running(const struct ct_batch_norm_act_forward_args *a, int64_t c, float mean, float squares,
-                         int64_t count) {
-    float *running_mean = ct_floats(a->running_mean) + c, *running_var = ct_floats(a->running_var) + c;
-    const float unbiased = count > 1 ? squares / (float)(count - 1) : 0.0f;
-    *running_mean = (1.0f - a->momentum) * *running_mean + a->momentum * mean;
-    *running_var = (1.0f - a->momentum) * *running_var + a->momentum * unbiased;
-}
-
 /* Statistics and coefficients of a group, after those of its parts. */
 static void group_coefficients(const norm *b, int64_t group) {
     const struct ct_batch_norm_act_forward_args *a = b->args;
@@ -91,17 +83,19 @@ static void group_coefficients(const norm *b, int64_t group) {
             b->mean[c] = b->scale[c] = b->shift[c] = 0.0f;
             continue;
         }
-        float var = batch ? squares[l] / (float)count : 0.0f;
-        if (!a->batch_stats) {
+        float var = ct_floats(a->running_var)[c], unbiased = var;
+        if (batch) {
+            var = squares[l] / (float)count;
+            unbiased = count > 1 ? squares[l] / (float)(count - 1) : 0.0f;
+        } else {
             mean[l] = ct_floats(a->running_mean)[c];
-            var = ct_floats(a->running_var)[c];
         }
         const float rstd = 1.0f / sqrtf(var + a->eps);
         ct_floats(a->mean)[c] = b->mean[c] = mean[l];
         ct_floats(a->rstd)[c] = rstd;
         b->scale[c] = rstd * ct_floats(a->w)[c];
         b->shift[c] = ct_floats(a->b)[c];
-        if (batch) move_running(a, c, mean[l], squares[l], count);
+        if (a->var.data) ct_floats(a->var)[c] = unbiased;
     }
 }
 

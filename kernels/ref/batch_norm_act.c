@@ -15,21 +15,17 @@ static ct_real channel_sum(ct_image x, int64_t c, ct_real shift, int power) {
     return sum;
 }
 
-/* Mean and rstd of one channel; moves the running statistics. */
+/* Mean, rstd and var of one channel. */
 static void statistics(const struct ct_batch_norm_act_forward_args *a, int64_t c) {
-    ct_real *running_mean = &ref_vector(a->running_mean)[c], *running_var = &ref_vector(a->running_var)[c];
-    ct_real mean = *running_mean, var = *running_var;
-    if (a->batch_stats) {
-        const ct_real count = (ct_real)(a->x.n * a->x.h * a->x.w);
-        mean = count > 0 ? channel_sum(a->x, c, 0, 1) / count : 0;
+    const ct_real count = (ct_real)(a->x.n * a->x.h * a->x.w);
+    ct_real mean = ref_vector(a->running_mean)[c], var = ref_vector(a->running_var)[c], unbiased = var;
+    if (a->batch_stats && count > 0) {
+        mean = channel_sum(a->x, c, 0, 1) / count;
         const ct_real squares = channel_sum(a->x, c, mean, 2);
-        var = count > 0 ? squares / count : 0;
-        if (count > 0) {
-            const ct_real momentum = (ct_real)a->momentum, unbiased = count > 1 ? squares / (count - 1) : 0;
-            *running_mean = (1 - momentum) * *running_mean + momentum * mean;
-            *running_var = (1 - momentum) * *running_var + momentum * unbiased;
-        }
+        var = squares / count;
+        unbiased = count > 1 ? squares / (count - 1) : 0;
     }
+    if (a->var.data) ref_vector(a->var)[c] = unbiased;
     ref_vector(a->mean)[c] = mean;
     ref_vector(a->rstd)[c] = 1 / (ct_real)sqrt(var + (ct_real)a->eps);
 }

@@ -1,4 +1,4 @@
-/* Reference of the optimizer: squared norm, guard, AdamW on ranges and on rows, clamp. */
+/* Reference of the optimizer: squared norm, guard, AdamW on ranges and on rows, running statistics, clamp. */
 #include "kernels/kernels.h"
 #include "kernels/ref/ref.h"
 
@@ -63,6 +63,13 @@ ct_status CT_REF(row_update)(ct_kctx *ctx, const struct ct_row_update_args *args
         adamw(ctx->step, &args->hyper, args->table.cols, ref_row(args->table, row), ref_row(args->m, row),
               ref_row(args->v, row), ref_row(args->g, u));
     }
+    return CT_OK;
+}
+
+ct_status CT_REF(running_update)(ct_kctx *ctx, const struct ct_running_update_args *args) {
+    if (ctx->dry || ctx->step->skip) return CT_OK;
+    ct_real *x = ref_vector(args->x), *batch = ref_vector(args->batch);
+    for (int64_t i = 0; i < args->x.cols; i++) x[i] += (ct_real)args->momentum * (batch[i] - x[i]);
     return CT_OK;
 }
 

@@ -15,12 +15,12 @@ ct_status ct__check_batch_norm_act_forward(const struct ct_batch_norm_act_forwar
     ct__may_image(&r, "residual", &a->residual, F32, a->x);
     ct__need(&r, "mean", &a->mean, F32, 1, a->x.c);
     ct__need(&r, "rstd", &a->rstd, F32, 1, a->x.c);
+    ct__may(&r, "var", &a->var, F32, 1, a->x.c);
     ct__need(&r, "running_mean", &a->running_mean, F32, 1, a->x.c);
     ct__need(&r, "running_var", &a->running_var, F32, 1, a->x.c);
     ct__need(&r, "w", &a->w, F32, 1, a->x.c);
     ct__need(&r, "b", &a->b, F32, 1, a->x.c);
     ct__above_zero(&r, "eps", (double)a->eps);
-    ct__between(&r, "momentum", (double)a->momentum, 0, 1);
     return r.status;
 }
 

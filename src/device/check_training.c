@@ -107,6 +107,14 @@ ct_status ct__check_adamw(const struct ct_adamw_args *a, ct_error *err) {
     return r.status;
 }
 
+ct_status ct__check_running_update(const struct ct_running_update_args *a, ct_error *err) {
+    ct_rules r = {err, CT_OK};
+    ct__need(&r, "x", &a->x, F32, 1, CT_ANY);
+    ct__need(&r, "batch", &a->batch, F32, 1, a->x.cols);
+    ct__between(&r, "momentum", (double)a->momentum, 0.0, 1.0);
+    return r.status;
+}
+
 ct_status ct__check_clamp(const struct ct_clamp_args *a, ct_error *err) {
     ct_rules r = {err, CT_OK};
     ct__need(&r, "x", &a->x, F32, CT_ANY, CT_ANY);

@@ -24,8 +24,11 @@ static ct_status add_batch_norm(ct_fusion *f, ct_params *params, ct_error *err) 
     ct_batch_norm_params *p = &f->norm;
     CT_CHECK(ct_params_add(params, &p->weight, "item.fusion.batch_norm.weight", 1, n, CT_INIT_ONE, 0.0f, false, err));
     CT_CHECK(ct_params_add(params, &p->bias, "item.fusion.batch_norm.bias", 1, n, CT_INIT_ZERO, 0.0f, false, err));
-    CT_CHECK(ct_params_add_state(params, &p->running_mean, "item.fusion.batch_norm.running_mean", n, CT_INIT_ZERO, err));
-    return ct_params_add_state(params, &p->running_var, "item.fusion.batch_norm.running_var", n, CT_INIT_ONE, err);
+    const float momentum = f->config->image.batch_norm == CT_BATCH_NORM_FROZEN ? 0.0f : 0.1f;
+    CT_CHECK(ct_params_add_state(params, &p->running_mean, "item.fusion.batch_norm.running_mean", n, CT_INIT_ZERO,
+                                 momentum, err));
+    return ct_params_add_state(params, &p->running_var, "item.fusion.batch_norm.running_var", n, CT_INIT_ONE, momentum,
+                               err);
 }
 
 /* Heads of 32 columns where they fit, else the most that divide D. */

@@ -9,6 +9,7 @@
 #include "base/safetensors.h"
 
 #define PREFIX "item.image."
+#define BATCH_NORM_MOMENTUM 0.1f /* PyTorch's default */
 
 /* Channels of a stage's 3x3 convolutions, and how many blocks it has. */
 typedef struct plan {
@@ -31,6 +32,7 @@ static const plan plans[] = {
 /* Registers names under a prefix and keeps the first failure. */
 typedef struct builder {
     ct_params *params;
+    float momentum; /* of the running statistics */
     ct_status status;
     ct_error *err;
 } builder;
@@ -58,7 +60,8 @@ static ct_resnet_conv add_conv(builder *b, const char *conv, const char *norm, i
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors && b->status == CT_OK; i++) {
         snprintf(name, sizeof name, PREFIX "%s.%s", norm, vectors[i].what);
         b->status = vectors[i].state
-                        ? ct_params_add_state(b->params, vectors[i].param, name, out, vectors[i].init, b->err)
+                        ? ct_params_add_state(b->params, vectors[i].param, name, out, vectors[i].init, b->momentum,
+                                              b->err)
                         : ct_params_add(b->params, vectors[i].param, name, 1, out, vectors[i].init, 0.0f,
                                         false, b->err);
     }
@@ -88,12 +91,17 @@ static ct_resnet_block add_block(builder *b, const plan *p, int stage, int index
     return block;
 }
 
+/* Training normalises by the batch; else by the running statistics, which then stay as they are. */
+static bool batch_stats(const ct_config_image *config) {
+    return config->batch_norm != CT_BATCH_NORM_FROZEN;
+}
+
 ct_status ct_resnet_create(ct_resnet *net, const ct_config_image *config, ct_params *params, ct_error *err) {
     memset(net, 0, sizeof *net);
     net->config = config;
     if (config->kind == CT_IMAGE_NONE) return CT_OK;
     const plan *p = &plans[config->kind];
-    builder b = {params, CT_OK, err};
+    builder b = {params, batch_stats(config) ? BATCH_NORM_MOMENTUM : 0.0f, CT_OK, err};
     int n = 0;
     for (int s = 0; s < p->n_stages; s++) n += p->blocks[s];
     CT_CHECK(ct_calloc((size_t)n, sizeof *net->blocks, (void **)&net->blocks, err));
@@ -136,8 +144,7 @@ static ct_image_var residual_block(const pass *p, const ct_resnet_block *b, ct_i
 ct_var ct_resnet_forward(const ct_resnet *net, ct_tape *t, const ct_device_batch *batch) {
     const ct_item_side *side = &batch->host->items;
     const int64_t n = side->n_pictures, bytes = (int64_t)side->picture_size * side->picture_size * 3;
-    const pass p = {t, net->config->batch_norm != CT_BATCH_NORM_FROZEN,
-                    ct_device_channel_block(ct_tape_device(t))};
+    const pass p = {t, batch_stats(net->config), ct_device_channel_block(ct_tape_device(t))};
     const ct_pictures pictures = {.pixels = ct_device_rows(batch, side->pixels, CT_DTYPE_U8, n, bytes),
                                   .crop = ct_device_rows(batch, side->crop, CT_DTYPE_F32, n, 4),
                                   .flip = ct_device_i32(batch, side->flip, n),

@@ -3,8 +3,7 @@
 
 #include "nn/layer_support.h"
 
-#define BATCH_NORM_EPS 1e-5f /* PyTorch's defaults, which published ResNets use */
-#define BATCH_NORM_MOMENTUM 0.1f
+#define BATCH_NORM_EPS 1e-5f /* PyTorch's default, which published ResNets use */
 
 static const ct_image_var no_image = {CT_VAR_NEW, 0, 0, 0, 0, 0};
 
@@ -129,16 +128,18 @@ ct_image_var ct_nn_batch_norm_act(ct_tape *t, ct_image_var x, ct_image_var resid
                     .residual = residual,
                     .y = new_image(t, x.n, x.c, x.h, x.w, x.cb, true),
                     .params = *p,
-                    .mean = ct_tape_keep(t, CT_DTYPE_F32, 1, x.c),
                     .rstd = ct_tape_keep(t, CT_DTYPE_F32, 1, x.c),
                     .batch_stats = batch_stats && ct_tape_training(t),
                     .relu = relu};
+    if (s.batch_stats) s.mean = ct_params_batch_state(params, p->running_mean);
+    if (!s.mean.data) s.mean = ct_tape_keep(t, CT_DTYPE_F32, 1, x.c);
     if (ct_tape_failed(t)) return no_image;
     ct_error err = CT_ERROR_INIT;
     const struct ct_batch_norm_act_forward_args a = {
         .y = ct_nn_image(t, s.y),
         .mean = s.mean,
         .rstd = s.rstd,
+        .var = s.batch_stats ? ct_params_batch_state(params, p->running_var) : (ct_tensor){0},
         .running_mean = ct_params_weight(params, p->running_mean),
         .running_var = ct_params_weight(params, p->running_var),
         .x = ct_nn_image(t, x),
@@ -146,7 +147,6 @@ ct_image_var ct_nn_batch_norm_act(ct_tape *t, ct_image_var x, ct_image_var resid
         .w = ct_params_weight(params, p->weight),
         .b = ct_params_weight(params, p->bias),
         .eps = BATCH_NORM_EPS,
-        .momentum = BATCH_NORM_MOMENTUM,
         .batch_stats = s.batch_stats,
         .relu = relu};
     ct__nn_check(t, ct_batch_norm_act_forward(ct_tape_device(t), &a, &err), &err);

@@ -29,7 +29,8 @@ ct_image_var ct_nn_conv2d(ct_tape *t, ct_image_var x, ct_param weight, ct_conv2d
 typedef struct ct_batch_norm_params {
     ct_param weight, bias, running_mean, running_var;
 } ct_batch_norm_params;
-/* residual.v CT_VAR_NEW: none. batch_stats: see the op; running statistics move only when the tape trains. */
+/* residual.v CT_VAR_NEW: none. batch_stats: see the op; only when the tape trains. The batch's statistics are left
+ * where ct_params_batch_state says, for the update. */
 ct_image_var ct_nn_batch_norm_act(ct_tape *t, ct_image_var x, ct_image_var residual,
                                   const ct_batch_norm_params *params, bool batch_stats, bool relu);
 ct_image_var ct_nn_max_pool2d(ct_tape *t, ct_image_var x, int64_t kernel, int64_t stride, int64_t pad);

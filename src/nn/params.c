@@ -35,9 +35,10 @@ ct_status ct_params_add(ct_params *params, ct_param *out, const char *name, int6
 }
 
 ct_status ct_params_add_state(ct_params *params, ct_param *out, const char *name, int64_t cols, ct_init init,
-                              ct_error *err) {
+                              float momentum, ct_error *err) {
     CT_CHECK(ct_params_add(params, out, name, 1, cols, init, 0.0f, false, err));
     params->segments[*out].state = params->segments[*out].frozen = true;
+    params->segments[*out].momentum = momentum;
     return CT_OK;
 }
 
@@ -186,6 +187,12 @@ ct_tensor ct_params_grad(const ct_params *params, ct_param p) {
     if (p == CT_PARAM_NONE || !params->training || params->segments[p].frozen) return (ct_tensor){0};
     const ct_segment *s = &params->segments[p];
     return ct_f32(params->g + s->offset, s->rows, s->cols);
+}
+
+ct_tensor ct_params_batch_state(const ct_params *params, ct_param p) {
+    const ct_segment *s = &params->segments[p];
+    if (!params->training || s->momentum == 0.0f) return (ct_tensor){0};
+    return ct_f32(params->m + s->offset, s->rows, s->cols);
 }
 
 int64_t ct_params_count(const ct_params *params) {

@@ -30,7 +30,8 @@ typedef struct ct_segment {
     float scale;
     bool decays;       /* weight decay applies: matrices and tables; not biases, norms, scalars */
     bool frozen;
-    bool state;        /* running statistics: written by the forward pass, never by the optimizer */
+    bool state;        /* running statistics: no gradient; an update moves them towards those of the batch */
+    float momentum;    /* of state: the share of the way that one update goes; 0: they stay */
     float lr_scale;    /* group's learning rate / train.lr */
     float decay;
 } ct_segment;
@@ -68,9 +69,9 @@ void ct_params_begin(ct_params *params, ct_device *device, bool training);
 /* Adds a segment; the name must be new and fit. */
 ct_status ct_params_add(ct_params *params, ct_param *out, const char *name, int64_t rows, int64_t cols, ct_init init,
                         float scale, bool decays, ct_error *err);
-/* A segment of state [1, cols]: frozen for good. */
+/* A segment of state [1, cols]: frozen for AdamW. */
 ct_status ct_params_add_state(ct_params *params, ct_param *out, const char *name, int64_t cols, ct_init init,
-                              ct_error *err);
+                              float momentum, ct_error *err);
 ct_status ct_params_add_table(ct_params *params, int32_t *out, const char *name, int64_t rows, int64_t cols,
                               float scale, int64_t max_unique, ct_error *err);
 /* A table of state, zero at first. */
@@ -87,6 +88,9 @@ ct_param ct_params_find(const ct_params *params, const char *name);
 ct_tensor ct_params_weight(const ct_params *params, ct_param p); /* data NULL for CT_PARAM_NONE */
 /* data NULL when the segment is absent or frozen, or nothing trains. */
 ct_tensor ct_params_grad(const ct_params *params, ct_param p);
+/* Where a training pass leaves the batch's value of a state, which the next update moves it towards: state needs no
+ * Adam moment, so this lies in the place of m. data NULL for state that stays, or when nothing trains. */
+ct_tensor ct_params_batch_state(const ct_params *params, ct_param p);
 int64_t ct_params_count(const ct_params *params); /* values without padding, id tables included, without their state */
 
 /* Zeroes gradients: the flat ones, and the rows of the tables that the coming batch will touch. */

@@ -62,7 +62,15 @@ static ct_status guard(ct_optimizer *o, ct_model *model, ct_error *err) {
 }
 
 static bool same_range(const ct_segment *a, const ct_segment *b) {
-    return a->frozen == b->frozen && a->decay == b->decay && a->lr_scale == b->lr_scale;
+    return a->frozen == b->frozen && a->decay == b->decay && a->lr_scale == b->lr_scale &&
+           a->momentum == b->momentum;
+}
+
+static ct_status update_state(const ct_params *p, const ct_segment *s, int64_t n, ct_error *err) {
+    const struct ct_running_update_args a = {.x = ct_f32(p->w + s->offset, 1, n),
+                                             .batch = ct_f32(p->m + s->offset, 1, n),
+                                             .momentum = s->momentum};
+    return ct_running_update(p->device, &a, err);
 }
 
 /* Segments with the same settings that follow one another are one range. */
@@ -72,6 +80,7 @@ static ct_status update_dense(ct_optimizer *o, ct_model *model, ct_error *err) {
         const ct_segment *s = &p->segments[i];
         for (j = i + 1; j < p->n_segments && same_range(s, &p->segments[j]);) j++;
         const int64_t end = j < p->n_segments ? p->segments[j].offset : p->n_values, n = end - s->offset;
+        if (s->momentum > 0.0f) CT_CHECK(update_state(p, s, n, err));
         if (s->frozen) continue;
         const struct ct_adamw_args a = {.w = ct_f32(p->w + s->offset, 1, n),
                                         .m = ct_f32(p->m + s->offset, 1, n),

@@ -161,6 +161,13 @@ static void checks_optimizer(void **state) {
     FAILS(adamw, CT_ERR_ARGUMENT, "decay is -1", hyper.decay, -1.0f);
 }
 
+static void checks_running_update(void **state) {
+    (void)state;
+    const struct ct_running_update_args args = {.x = f(1, 3), .batch = f(1, 3), .momentum = 0.1f};
+    FAILS(running_update, CT_ERR_SHAPE, "batch is [1, 2], want [1, 3]", batch, f(1, 2));
+    FAILS(running_update, CT_ERR_ARGUMENT, "momentum is 2, want 0 to 1", momentum, 2.0f);
+}
+
 static void checks_sums(void **state) {
     (void)state;
     double sum = 0;
@@ -193,8 +200,7 @@ static void checks_batch_norm(void **state) {
                                                         .x = image(1, 3, 2, 2, 4),
                                                         .w = f(1, 3),
                                                         .b = f(1, 3),
-                                                        .eps = 1e-5f,
-                                                        .momentum = 0.1f};
+                                                        .eps = 1e-5f};
     RUNS(batch_norm_act_forward);
     FAILS(batch_norm_act_forward, CT_ERR_SHAPE,
           "y is [1, 3, 2, 2] in blocks of 8, want [1, 3, 2, 2] in blocks of 4", y, image(1, 3, 2, 2, 8));
@@ -210,7 +216,7 @@ static void checks_batch_norm(void **state) {
     FAILS(batch_norm_act_forward, CT_ERR_DTYPE, "x is f64, want f32", x.dtype, CT_DTYPE_F64);
     FAILS(batch_norm_act_forward, CT_ERR_ARGUMENT, "x is absent", x.data, NULL);
     FAILS(batch_norm_act_forward, CT_ERR_SHAPE, "mean is [3, 1], want [1, 3]", mean, f(3, 1));
-    FAILS(batch_norm_act_forward, CT_ERR_ARGUMENT, "momentum is 2, want 0 to 1", momentum, 2.0f);
+    FAILS(batch_norm_act_forward, CT_ERR_SHAPE, "var is [1, 2], want [1, 3]", var, f(1, 2));
     FAILS(batch_norm_act_forward, CT_ERR_ARGUMENT, "eps is 0", eps, 0.0f);
 }
 
@@ -397,7 +403,7 @@ int main(void) {
         cmocka_unit_test(stands_zero_arguments), cmocka_unit_test(stands_odd_shapes),
         cmocka_unit_test(checks_batch_norm),     cmocka_unit_test(checks_pools),
         cmocka_unit_test(checks_pictures),       cmocka_unit_test(checks_fusion),
-        cmocka_unit_test(stands_odd_images),
+        cmocka_unit_test(stands_odd_images),     cmocka_unit_test(checks_running_update),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -6,6 +6,7 @@
 #include "tests/model/gradient_support.h"
 
 #include "base/alloc.h"
+#include "train/optimizer.h"
 
 /* A smaller step than elsewhere: every ReLU behind a convolution is a kink. */
 #define IMAGE_STEP 0.002
@@ -74,10 +75,18 @@ static void read_state(ct_model *model, const char *name, float *values) {
     test_download(model, ct_params_weight(params, p), values);
 }
 
-/* A step moves them, a validation does not; frozen ones never move. */
+static void put_loss(ct_model *model, float value) {
+    ct_error err = CT_ERROR_INIT;
+    assert_ok(ct_device_upload(ct_model_device(model), ct_model_loss_tensor(model).data, &value, sizeof value,
+                               &err),
+              &err);
+}
+
+/* An update moves them, but not one that is skipped, nor a validation; frozen ones never move. */
 static void running_statistics(void **state) {
     (void)state;
     for (int frozen = 0; frozen < 2; frozen++) {
+        ct_optimizer optimizer = {0};
         ct_config config = gradient_config(CT_FUSION_GATED, true);
         if (frozen) config.model.image.batch_norm = CT_BATCH_NORM_FROZEN;
         ct_device *device = test_device(1);
@@ -89,7 +98,16 @@ static void running_statistics(void **state) {
         test_set_step(model, &config, 4);
         read_state(model, "item.image.bn1.running_mean", before);
         for (int i = 0; i < 32; i++) assert_true(before[i] == 0.0f);
+        assert_ok(ct_optimizer_create(&optimizer, &config, model, &err), &err);
         test_step_loss(model, &batch);
+        put_loss(model, NAN);
+        assert_ok(ct_optimizer_apply(&optimizer, model, &err), &err);
+        read_state(model, "item.image.bn1.running_mean", mean);
+        read_state(model, "item.image.bn1.running_var", var);
+        assert_memory_equal(before, mean, sizeof mean);
+        for (int i = 0; i < 32; i++) assert_true(var[i] == 1.0f);
+        test_step_loss(model, &batch);
+        assert_ok(ct_optimizer_apply(&optimizer, model, &err), &err);
         read_state(model, "item.image.bn1.running_mean", mean);
         read_state(model, "item.image.bn1.running_var", var);
         assert_true((memcmp(before, mean, sizeof mean) != 0) == !frozen);
@@ -98,6 +116,7 @@ static void running_statistics(void **state) {
         assert_true(isfinite(loss.loss));
         read_state(model, "item.image.bn1.running_mean", after);
         assert_memory_equal(mean, after, sizeof mean);
+        ct_optimizer_free(&optimizer, model);
         ct_batch_free(&batch);
         ct_model_free(model);
         ct_device_close(device);
@@ -112,12 +131,16 @@ static void no_picture_in_the_batch(void **state) {
         ct_device *device = test_device(1);
         ct_model *model = test_model(&config, device, true);
         ct_batch batch = test_batch_random(&config, 77, TEST_PAIRS, TEST_ITEMS);
+        ct_optimizer optimizer = {0};
+        ct_error err = CT_ERROR_INIT;
         float mean[32];
         batch.items.n_pictures = 0;
         memset(batch.items.picture_begin, 0, (TEST_ITEMS + 1) * sizeof(int32_t));
         for (int i = 0; i < TEST_ITEMS; i++) batch.items.present[2 * i + 1] = 0;
         test_set_step(model, &config, 4);
+        assert_ok(ct_optimizer_create(&optimizer, &config, model, &err), &err);
         assert_true(isfinite(test_step_loss(model, &batch)));
+        assert_ok(ct_optimizer_apply(&optimizer, model, &err), &err);
         read_state(model, "item.image.bn1.running_mean", mean);
         for (int i = 0; i < 32; i++) assert_true(mean[i] == 0.0f);
         const ct_params *params = ct_model_params(model);
@@ -126,6 +149,7 @@ static void no_picture_in_the_batch(void **state) {
         test_download(model, ct_params_grad(params, ct_params_find(params, "item.image.conv1.weight")), grad);
         assert_int_equal(s->rows * s->cols, 32 * 27);
         for (int i = 0; i < 32 * 27; i++) assert_true(grad[i] == 0.0f);
+        ct_optimizer_free(&optimizer, model);
         ct_batch_free(&batch);
         ct_model_free(model);
         ct_device_close(device);

@@ -1,4 +1,4 @@
-/* Cases of sq_norm, grad_guard, adamw, row_update and clamp: what a step does to the parameters. */
+/* Cases of sq_norm, grad_guard, adamw, row_update, running_update and clamp: what a step does to the parameters. */
 #include <math.h>
 #include <string.h>
 
@@ -271,6 +271,61 @@ static const char *row_verify(const op_run *run, const op_outcome *oracle) {
 
 const op_case op_case_row_update = {
     OP_TABLES(row_fields, row_shapes), .setup = row_setup, .fill = row_fill, .verify = row_verify, .k = 4,
+};
+
+/* --- running_update: n = {n} --- */
+#define RUNNING(member) offsetof(struct ct_running_update_args, member)
+
+static const op_field running_fields[] = {{.name = "x", .at = RUNNING(x), .role = OP_UPDATE},
+                                          {.name = "batch", .at = RUNNING(batch), .fill = OP_FILL_NORMAL}};
+static const op_shape running_shapes[] = {{{7}, 0}, {{1}, 0}, {{64}, SKIP}, {{257}, 0}, {{4099}, 0}};
+
+static void running_setup(op_run *run) {
+    struct ct_running_update_args *a = run->args;
+    op_size(run, RUNNING(x), 1, run->shape.n[0]);
+    op_size(run, RUNNING(batch), 1, run->shape.n[0]);
+    a->momentum = 0.3f;
+    run->step.skip = run->shape.flags & SKIP ? 1 : 0;
+}
+
+static const char *running_verify(const op_run *run, const op_outcome *oracle) {
+    const op_value *x = op_see(run, RUNNING(x)), *batch = op_see(run, RUNNING(batch)),
+                   *got = op_result(run, oracle, RUNNING(x));
+    const double momentum = run->step.skip ? 0 : (double)0.3f;
+    for (int64_t e = 0; e < x->cols; e++) {
+        const double want = (1 - momentum) * x->f[e] + momentum * batch->f[e];
+        if (!(fabs(got->f[e] - want) <= 1e-12 * (fabs(x->f[e]) + fabs(batch->f[e])))) return "an element";
+    }
+    return NULL;
+}
+
+/* Statistics that are not finite must leave no trace when the step is skipped; equal ones stay to the bit. */
+static void running_special(op_special *s) {
+    const double x[] = {0.1f, 3, -7.7f}, bad[] = {NAN, INFINITY, 1};
+    double got[3];
+    ct_error err = CT_ERROR_INIT;
+    struct ct_running_update_args a = {
+        .x = op_special_f32(s, 1, 3, x), .batch = op_special_f32(s, 1, 3, bad), .momentum = 0.1f};
+    s->step.skip = 1;
+    op_special_step(s);
+    bool ok = ct_running_update(s->dev, &a, &err) == CT_OK;
+    op_special_read(s, a.x, got);
+    op_special_check(s, ok && memcmp(got, x, sizeof x) == 0, "a skipped step writes nothing");
+    a.batch = op_special_f32(s, 1, 3, x);
+    s->step.skip = 0;
+    op_special_step(s);
+    ok = ct_running_update(s->dev, &a, &err) == CT_OK;
+    op_special_read(s, a.x, got);
+    op_special_check(s, ok && memcmp(got, x, sizeof x) == 0, "statistics equal to the batch's stay");
+}
+
+const op_case op_case_running_update = {
+    OP_TABLES(running_fields, running_shapes),
+    .setup = running_setup,
+    .verify = running_verify,
+    .special = running_special,
+    .patterns = 1 << OP_MEAN | 1 << OP_EQUAL,
+    .k = 4,
 };
 
 /* --- clamp: n = {R, C} --- */
