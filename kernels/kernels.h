@@ -5,6 +5,7 @@
 #include "kernels/add_layer_norm.h"
 #include "kernels/attention.h"
 #include "kernels/batch_norm_act.h"
+#include "kernels/batch_norm_fold.h"
 #include "kernels/conv2d.h"
 #include "kernels/dropout.h"
 #include "kernels/embed_layer_norm.h"

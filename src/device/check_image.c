@@ -42,6 +42,19 @@ ct_status ct__check_batch_norm_act_backward(const struct ct_batch_norm_act_backw
     return r.status;
 }
 
+ct_status ct__check_batch_norm_fold(const struct ct_batch_norm_fold_args *a, ct_error *err) {
+    ct_rules r = {err, CT_OK};
+    ct__need(&r, "conv", &a->conv, F32, CT_ANY, CT_ANY);
+    ct__need(&r, "folded", &a->folded, F32, a->conv.rows, a->conv.cols);
+    ct__need(&r, "bias", &a->bias, F32, 1, a->conv.rows);
+    ct__need(&r, "w", &a->w, F32, 1, a->conv.rows);
+    ct__need(&r, "b", &a->b, F32, 1, a->conv.rows);
+    ct__need(&r, "running_mean", &a->running_mean, F32, 1, a->conv.rows);
+    ct__need(&r, "running_var", &a->running_var, F32, 1, a->conv.rows);
+    ct__above_zero(&r, "eps", (double)a->eps);
+    return r.status;
+}
+
 /* Windows of a pool, and that they make `small` of `large`: the sizes of y, with x's channels and block. */
 static void pooled(ct_rules *r, const char *name, const ct_image *small, const ct_image *large,
                    int64_t kernel, int64_t stride, int64_t pad) {

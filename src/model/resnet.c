@@ -123,13 +123,18 @@ void ct_resnet_free(ct_resnet *net) {
 typedef struct pass {
     ct_tape *tape;
     bool batch_stats;
-    int64_t block; /* channels of a block */
+    int64_t block;  /* channels of a block */
+    ct_tensor room; /* for one convolution's folded weights; absent in training */
 } pass;
 
 static const ct_image_var no_residual = {.v = CT_VAR_NEW};
 
 static ct_image_var conv_norm(const pass *p, const ct_resnet_conv *c, ct_image_var x, ct_image_var residual,
                               bool relu) {
+    if (p->room.data) {
+        const ct_folded folded = ct_nn_fold_batch_norm(p->tape, p->room, c->weight, &c->norm);
+        return ct_nn_conv2d_folded(p->tape, x, residual, folded, c->shape, relu, p->block);
+    }
     const ct_image_var y = ct_nn_conv2d(p->tape, x, c->weight, c->shape, c->out, p->block);
     return ct_nn_batch_norm_act(p->tape, y, residual, &c->norm, p->batch_stats, relu);
 }
@@ -141,10 +146,35 @@ static ct_image_var residual_block(const pass *p, const ct_resnet_block *b, ct_i
     return conv_norm(p, &b->conv[b->n_convs - 1], y, shortcut, true);
 }
 
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static int64_t folded_values(const ct_params *params, const ct_resnet_conv *c) {
+    const ct_segment *s = &params->segments[c->weight];
+    return s->rows * s->cols + s->rows;
+}
+
+/* Each pass folds anew, one convolution before the next: nothing has to know when weights or statistics changed, and
+ * one convolution's room is enough. It costs a pass over the weights, which the library reads to lay out anyway. */
+static ct_tensor room_to_fold(const ct_resnet *net, ct_tape *t) {
+    const ct_params *params = ct_tape_params(t);
+    int64_t most = folded_values(params, &net->stem);
+    for (int i = 0; i < net->n_blocks; i++) {
+        const ct_resnet_block *b = &net->blocks[i];
+        for (int k = 0; k < b->n_convs; k++) most = larger(most, folded_values(params, &b->conv[k]));
+        if (b->has_shortcut) most = larger(most, folded_values(params, &b->shortcut));
+    }
+    return ct_tape_keep(t, CT_DTYPE_F32, 1, most);
+}
+
 ct_var ct_resnet_forward(const ct_resnet *net, ct_tape *t, const ct_device_batch *batch) {
     const ct_item_side *side = &batch->host->items;
     const int64_t n = side->n_pictures, bytes = (int64_t)side->picture_size * side->picture_size * 3;
-    const pass p = {t, batch_stats(net->config), ct_device_channel_block(ct_tape_device(t))};
+    const pass p = {.tape = t,
+                    .batch_stats = batch_stats(net->config),
+                    .block = ct_device_channel_block(ct_tape_device(t)),
+                    .room = ct_tape_training(t) ? (ct_tensor){0} : room_to_fold(net, t)};
     const ct_pictures pictures = {.pixels = ct_device_rows(batch, side->pixels, CT_DTYPE_U8, n, bytes),
                                   .crop = ct_device_rows(batch, side->crop, CT_DTYPE_F32, n, 4),
                                   .flip = ct_device_i32(batch, side->flip, n),

@@ -154,6 +154,46 @@ ct_image_var ct_nn_batch_norm_act(ct_tape *t, ct_image_var x, ct_image_var resid
     return s.y;
 }
 
+/* ---- inference ----------------------------------------------------------------------------------------- */
+
+ct_folded ct_nn_fold_batch_norm(ct_tape *t, ct_tensor room, ct_param weight, const ct_batch_norm_params *p) {
+    if (ct_tape_failed(t)) return (ct_folded){0};
+    const ct_params *params = ct_tape_params(t);
+    const ct_tensor conv = ct_params_weight(params, weight);
+    float *at = room.data;
+    const ct_folded out = {ct_f32(at, conv.rows, conv.cols), ct_f32(at + conv.rows * conv.cols, 1, conv.rows)};
+    ct_error err = CT_ERROR_INIT;
+    const struct ct_batch_norm_fold_args a = {.folded = out.weight,
+                                              .bias = out.bias,
+                                              .conv = conv,
+                                              .w = ct_params_weight(params, p->weight),
+                                              .b = ct_params_weight(params, p->bias),
+                                              .running_mean = ct_params_weight(params, p->running_mean),
+                                              .running_var = ct_params_weight(params, p->running_var),
+                                              .eps = BATCH_NORM_EPS};
+    ct__nn_check(t, ct_batch_norm_fold(ct_tape_device(t), &a, &err), &err);
+    return out;
+}
+
+ct_image_var ct_nn_conv2d_folded(ct_tape *t, ct_image_var x, ct_image_var residual, ct_folded folded,
+                                 ct_conv2d_shape shape, bool relu, int64_t cb) {
+    if (ct_tape_failed(t)) return no_image;
+    const ct_image_var y = new_image(t, x.n, folded.weight.rows, window_out(x.h, shape.kernel, shape.stride, shape.pad),
+                                     window_out(x.w, shape.kernel, shape.stride, shape.pad), cb, false);
+    if (ct_tape_failed(t)) return no_image;
+    ct_error err = CT_ERROR_INIT;
+    const struct ct_conv2d_forward_args a = {
+        .y = ct_nn_image(t, y),
+        .x = ct_nn_image(t, x),
+        .residual = residual.v == CT_VAR_NEW ? (ct_image){0} : ct_nn_image(t, residual),
+        .w = folded.weight,
+        .bias = folded.bias,
+        .shape = shape,
+        .relu = relu};
+    ct__nn_check(t, ct_conv2d_forward(ct_tape_device(t), &a, &err), &err);
+    return y;
+}
+
 /* ---- pooling ------------------------------------------------------------------------------------------- */
 
 typedef struct max_pool_state {

@@ -33,6 +33,17 @@ typedef struct ct_batch_norm_params {
  * where ct_params_batch_state says, for the update. */
 ct_image_var ct_nn_batch_norm_act(ct_tape *t, ct_image_var x, ct_image_var residual,
                                   const ct_batch_norm_params *params, bool batch_stats, bool relu);
+
+/* What inference runs instead of a convolution and its norm. The folded weights stand in `room`, which has space for
+ * them and the bias, until the next call with the same room. Not for a tape that trains: nothing is recorded. */
+typedef struct ct_folded {
+    ct_tensor weight, bias;
+} ct_folded;
+ct_folded ct_nn_fold_batch_norm(ct_tape *t, ct_tensor room, ct_param weight, const ct_batch_norm_params *params);
+/* relu or identity of (convolution + bias + residual); residual.v CT_VAR_NEW: none. */
+ct_image_var ct_nn_conv2d_folded(ct_tape *t, ct_image_var x, ct_image_var residual, ct_folded folded,
+                                 ct_conv2d_shape shape, bool relu, int64_t cb);
+
 ct_image_var ct_nn_max_pool2d(ct_tape *t, ct_image_var x, int64_t kernel, int64_t stride, int64_t pad);
 ct_var ct_nn_global_pool(ct_tape *t, ct_var into, ct_image_var x);
 

@@ -220,6 +220,23 @@ static void checks_batch_norm(void **state) {
     FAILS(batch_norm_act_forward, CT_ERR_ARGUMENT, "eps is 0", eps, 0.0f);
 }
 
+static void checks_batch_norm_fold(void **state) {
+    (void)state;
+    const struct ct_batch_norm_fold_args args = {.folded = f(3, 5),
+                                                 .bias = f(1, 3),
+                                                 .conv = f(3, 5),
+                                                 .w = f(1, 3),
+                                                 .b = f(1, 3),
+                                                 .running_mean = f(1, 3),
+                                                 .running_var = f(1, 3),
+                                                 .eps = 1e-5f};
+    RUNS(batch_norm_fold);
+    FAILS(batch_norm_fold, CT_ERR_SHAPE, "folded is [5, 3], want [3, 5]", folded, f(5, 3));
+    FAILS(batch_norm_fold, CT_ERR_SHAPE, "running_var is [1, 5], want [1, 3]", running_var, f(1, 5));
+    FAILS(batch_norm_fold, CT_ERR_ARGUMENT, "bias is absent", bias.data, NULL);
+    FAILS(batch_norm_fold, CT_ERR_ARGUMENT, "eps is 0", eps, 0.0f);
+}
+
 static void checks_pools(void **state) {
     (void)state;
     static uint8_t places[64];
@@ -404,6 +421,7 @@ int main(void) {
         cmocka_unit_test(checks_batch_norm),     cmocka_unit_test(checks_pools),
         cmocka_unit_test(checks_pictures),       cmocka_unit_test(checks_fusion),
         cmocka_unit_test(stands_odd_images),     cmocka_unit_test(checks_running_update),
+        cmocka_unit_test(checks_batch_norm_fold),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
