@@ -168,38 +168,45 @@ static ct_status forward_backward(ct_model *m, ct_error *err) {
 
 /* ---- planning ------------------------------------------------------------------------------------------------- */
 
-static ct_status plan_training(ct_model *m, const ct_batch_caps *caps, ct_error *err) {
-    ct_batch full = {0};
-    CT_CHECK(ct_batch_create(&full, caps, err));
-    ct_batch_fill_caps(&full, caps);
-    m->batch.host = &full;
-    ct_tape_plan_begin(m->tape);
-    const ct_status pass = forward_backward(m, err), end = ct_tape_plan_end(m->tape, err);
-    m->batch.host = NULL;
-    m->loss = (ct_nn_loss){{0}, {0}}; /* its addresses were a plan's */
-    ct_batch_free(&full);
-    return pass != CT_OK ? pass : end;
+/* All that a training model runs on a batch of pairs: a step, and a loss without gradients. */
+static ct_status training_passes(ct_model *m, ct_error *err) {
+    CT_CHECK(forward_backward(m, err));
+    ct_tape_begin(m->tape, false);
+    forward_loss(m);
+    return ct_tape_status(m->tape, err);
 }
 
-/* Encoding passes: users and items apart. */
-static ct_status plan_encoding(ct_model *m, const ct_batch_caps *caps, ct_error *err) {
+/* Users and items apart. */
+static ct_status encoding_passes(ct_model *m, ct_error *err) {
+    ct_tape_begin(m->tape, false);
+    ct_towers_user(&m->towers, m->tape, &m->batch);
+    CT_CHECK(ct_tape_status(m->tape, err));
+    ct_tape_begin(m->tape, false);
+    ct_towers_item(&m->towers, m->tape, &m->batch);
+    return ct_tape_status(m->tape, err);
+}
+
+/* Passes on a batch at its caps, while planning. A model that only measures has no block on the device: the host's gives
+ * addresses as good, since nobody touches them. */
+static ct_status plan_passes(ct_model *m, const ct_batch_caps *caps, ct_status (*passes)(ct_model *, ct_error *),
+                             ct_error *err) {
     ct_batch full = {0};
+    const ct_device_batch own = m->batch;
     CT_CHECK(ct_batch_create(&full, caps, err));
     ct_batch_fill_caps(&full, caps);
     m->batch.host = &full;
-    m->towers.vectors = m->encoded;
-    ct_tape_plan_begin(m->tape);
-    ct_tape_begin(m->tape, false);
-    ct_towers_user(&m->towers, m->tape, &m->batch);
-    ct_status st = ct_tape_status(m->tape, err);
-    if (st == CT_OK) {
-        ct_tape_begin(m->tape, false);
-        ct_towers_item(&m->towers, m->tape, &m->batch);
-    }
-    const ct_status end = ct_tape_plan_end(m->tape, err);
-    m->batch.host = NULL;
+    m->towers.vectors = vectors_table(m); /* or, where vectors are encoded, a copy of the same shape */
+    if (!own.block) m->batch = (ct_device_batch){.device = m->device, .host = &full, .block = full.block};
+    const ct_status st = passes(m, err);
+    m->batch = own;
+    m->loss = (ct_nn_loss){{0}, {0}}; /* its addresses were a plan's */
     ct_batch_free(&full);
-    return st != CT_OK ? st : end;
+    return st;
+}
+
+static ct_status plan_all(ct_model *m, const ct_model_caps *caps, ct_error *err) {
+    if (m->training) CT_CHECK(plan_passes(m, &caps->train, training_passes, err));
+    return caps->encode.pairs > 0 ? plan_passes(m, &caps->encode, encoding_passes, err) : CT_OK;
 }
 
 static ct_status block_bytes(const ct_batch_caps *caps, size_t *bytes, ct_error *err) {
@@ -210,16 +217,21 @@ static ct_status block_bytes(const ct_batch_caps *caps, size_t *bytes, ct_error 
     return CT_OK;
 }
 
+/* Bytes of the largest batch. */
+static ct_status batch_bytes(const ct_model *m, const ct_model_caps *caps, size_t *bytes, ct_error *err) {
+    *bytes = 0;
+    if (m->training) CT_CHECK(block_bytes(&caps->train, bytes, err));
+    return caps->encode.pairs > 0 ? block_bytes(&caps->encode, bytes, err) : CT_OK;
+}
+
 static ct_status plan(ct_model *m, const ct_model_caps *caps, ct_error *err) {
     size_t bytes = 0;
-    if (m->training) CT_CHECK(block_bytes(&caps->train, &bytes, err));
-    if (caps->encode.pairs > 0) CT_CHECK(block_bytes(&caps->encode, &bytes, err));
+    CT_CHECK(batch_bytes(m, caps, &bytes, err));
     CT_CHECK(ct_device_batch_create(&m->batch, m->device, bytes, err));
-    if (m->training) CT_CHECK(plan_training(m, &caps->train, err));
-    if (caps->encode.pairs == 0) return CT_OK;
-    CT_CHECK(create_encoded(m, err));
-    CT_CHECK(plan_encoding(m, &caps->encode, err));
-    return CT_OK;
+    if (caps->encode.pairs > 0) CT_CHECK(create_encoded(m, err));
+    ct_tape_plan_begin(m->tape);
+    const ct_status st = plan_all(m, caps, err), end = ct_tape_plan_end(m->tape, err);
+    return st != CT_OK ? st : end;
 }
 
 /* ---- public --------------------------------------------------------------------------------------------------- */
@@ -272,7 +284,6 @@ ct_status ct_model_measure(const ct_config *config, const ct_model_sizes *sizes,
                            const ct_model_caps *caps, ct_model_memory *memory, ct_error *err) {
     ct_status st = CT_OK;
     ct_model *m = NULL;
-    ct_batch full = {0};
     memset(memory, 0, sizeof *memory);
     CT_CHECK(ct_calloc(1, sizeof *m, (void **)&m, err));
     *m = (ct_model){.config = config, .device = device, .training = true};
@@ -280,17 +291,12 @@ ct_status ct_model_measure(const ct_config *config, const ct_model_sizes *sizes,
     count_params(&m->params, memory);
     ct_params_pretend(&m->params);
     CT_TRY(ct_tape_create(&m->tape, device, &m->params, err), st, done);
-    CT_TRY(ct_batch_create(&full, &caps->train, err), st, done);
-    ct_batch_fill_caps(&full, &caps->train);
-    memory->batch = full.block_bytes;
-    m->batch = (ct_device_batch){.device = device, .host = &full, .block = full.block};
+    CT_TRY(batch_bytes(m, caps, &memory->batch, err), st, done);
     ct_tape_plan_begin(m->tape);
-    st = forward_backward(m, err);
+    st = plan_all(m, caps, err);
     const ct_status end = ct_tape_plan_cancel(m->tape, &memory->activations, &memory->scratch, err);
-    m->batch = (ct_device_batch){0}; /* its block is the host's */
     if (st == CT_OK) st = end;
 done:
-    ct_batch_free(&full);
     ct_model_free(m);
     return st;
 }

@@ -30,7 +30,7 @@ ct_status ct_model_create(ct_model **out, const ct_config *config, const ct_mode
                           const ct_model_caps *caps, bool training, ct_error *err);
 void ct_model_free(ct_model *model); /* accepts NULL */
 
-/* What a training run would take, found by planning without allocating any of it. */
+/* What a training run would take, its validation included, found by planning without allocating any of it. */
 typedef struct ct_model_memory {
     int64_t n_dense, n_ids;      /* parameters: dense, in id tables */
     size_t weights, gradients, optimizer, activations, scratch, batch; /* bytes */

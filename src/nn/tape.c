@@ -81,7 +81,7 @@ static ct_status back_arena(ct_tape *t, ct_arena *arena, void **block, const cha
 }
 
 void ct_tape_plan_begin(ct_tape *t) {
-    /* The sizes of an earlier plan stay: a model plans its training pass and its encoding passes one after the other. */
+    /* The sizes of an earlier plan stay. */
     const size_t values = t->values.capacity, grads = t->grads.capacity;
     ct_device_free(t->device, t->values_block);
     ct_device_free(t->device, t->grads_block);
