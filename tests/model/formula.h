@@ -1,0 +1,11 @@
+/* Weights by a formula, so that golden files need not hold them: the twin of tools/golden/formula.py. */
+#ifndef CT_TESTS_MODEL_FORMULA_H
+#define CT_TESTS_MODEL_FORMULA_H
+
+#include <stdint.h>
+
+/* Values of a parameter [rows, cols] of a ResNet by torchvision's name. Vectors have one row. */
+void test_formula(const char *name, int64_t rows, int64_t cols, float *values);
+void test_formula_pixels(const char *name, int64_t n, uint8_t *pixels);
+
+#endif
