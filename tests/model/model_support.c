@@ -1,5 +1,6 @@
 /* Small configurations, and batches filled by the plainest code there is: the loader's own has tests of its own. */
 #include "tests/model/model_support.h"
+#include "tests/model/picture_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -258,36 +259,24 @@ static void draw_pairs(ct_rng *rng, drawn *d, int32_t n_pairs, int32_t n_items) 
 
 /* Pictures of noise for three items of four, some texts hidden; one item has neither. */
 static void draw_pictures(ct_rng *rng, ct_batch *b) {
-    ct_item_side *s = &b->items;
-    const int32_t m = s->n_modalities = s->text.n_rows > 0 ? 2 : 1, bytes = TEST_PICTURE * TEST_PICTURE * 3;
-    s->picture_size = TEST_PICTURE;
-    s->n_pictures = 0;
-    s->picture_begin[0] = s->picture_ids[0] = s->modality_begin[0] = 0;
+    enum { BYTES = TEST_PICTURE * TEST_PICTURE * 3 };
+    const ct_item_side *s = &b->items;
+    const int32_t m = s->text.n_rows > 0 ? 2 : 1;
+    int32_t row[TEST_ITEMS], present[2 * TEST_ITEMS], flip[TEST_ITEMS], n = 0;
+    uint8_t pixels[TEST_ITEMS * BYTES];
+    float crop[4 * TEST_ITEMS];
     for (int32_t r = 0; r < s->n_rows; r++) {
-        const bool image = r % 4 != 1;
-        if (m == 2) s->present[2 * r] = r % 5 != 1 && s->text.offsets[r + 1] > s->text.offsets[r];
-        s->present[m * r + m - 1] = image;
-        if (image) {
-            uint8_t *pixels = s->pixels + (size_t)s->n_pictures * (size_t)bytes;
-            const int32_t tint = below(rng, 128);
-            for (int32_t i = 0; i < bytes; i++)
-                pixels[i] = (uint8_t)(i % 3 == r % 3 ? tint + below(rng, 128) : below(rng, 256));
-            if (s->crop) {
-                const float crop[] = {1.5f, 2.0f, 15.0f + (float)(r % 3), 16.0f};
-                memcpy(s->crop + 4 * s->n_pictures, crop, sizeof crop);
-                s->flip[s->n_pictures] = r % 2;
-                for (int k = 0; k < 3; k++) s->colour[3 * s->n_pictures + k] = 0.9f + 0.05f * (float)k;
-            }
-            s->picture_row[s->n_pictures++] = r;
-            s->picture_ids[s->n_pictures] = s->n_pictures;
-        }
-        s->picture_begin[r + 1] = s->n_pictures;
-        s->modality_begin[r + 1] = m * (r + 1);
-        for (int32_t k = 0; k < m; k++) s->kind[m * r + k] = k;
+        if (m == 2) present[2 * r] = r % 5 != 1 && s->text.offsets[r + 1] > s->text.offsets[r];
+        present[m * r + m - 1] = r % 4 != 1;
+        if (r % 4 == 1) continue;
+        const int32_t tint = below(rng, 128);
+        for (int32_t i = 0; i < BYTES; i++)
+            pixels[n * BYTES + i] = (uint8_t)(i % 3 == r % 3 ? tint + below(rng, 128) : below(rng, 256));
+        memcpy(crop + 4 * n, (const float[]){1.5f, 2.0f, 15.0f + (float)(r % 3), 16.0f}, 4 * sizeof *crop);
+        flip[n] = r % 2;
+        row[n++] = r;
     }
-    for (int32_t k = 0; s->kind_begin && k <= m; k++) s->kind_begin[k] = k * s->n_rows;
-    for (int32_t k = 0; s->kind_begin && k < m; k++)
-        for (int32_t r = 0; r < s->n_rows; r++) s->kind_row[k * s->n_rows + r] = m * r + k;
+    test_batch_fill_pictures(b, &(test_pictures){n, row, present, pixels, crop, flip, {0.9f, 0.95f, 1.0f}});
 }
 
 static ct_batch random_batch(const ct_config *config, const ct_batch_caps *caps, uint32_t stream, int32_t n_pairs,

@@ -1,9 +1,10 @@
 /* ResNets as torchvision has them: published sizes, features of seeded weights read from a file, and batch norm folded
  * for inference. The expected features come from tools/golden/resnet.py.
  *
- * Tolerance. Each convolution, its norm and its residual round about four times, by 2^-24 of what they add up; roundings
- * of different layers are independent and stay about as large as the activations, which grow from block to block by the
- * residuals. With 4 * 2^-24 a layer as if all pointed one way: 17 + 1 layers 4.3e-6, 49 + 1 layers 1.2e-5 of the norm. */
+ * Tolerance. Each convolution, its norm and its residual round about four times, by 2^-24 of what they add up;
+ * roundings of different layers are independent and stay about as large as the activations, which grow from block to
+ * block by the residuals. With 4 * 2^-24 a layer as if all pointed one way: 17 + 1 layers 4.3e-6, 49 + 1 layers 1.2e-5
+ * of the norm. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

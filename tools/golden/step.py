@@ -1,17 +1,19 @@
-"""Makes tests/golden/step/: whole training steps of two small two-tower models by PyTorch in float64.
+"""Makes tests/golden/step/: whole training steps of small two-tower models by PyTorch in float64.
 
-Needs `pip install torch numpy safetensors transformers` (2.15, 2.4, 0.8 and 5.24 were used):
+Needs `pip install torch torchvision numpy safetensors transformers` (2.15, 0.29, 2.4, 0.8 and 5.24 were used):
 
     python tools/golden/step.py --out tests/golden/step
 
-The Transformer is transformers.BertModel, the text CNN torch.nn.functional.conv1d, dense updates are torch.optim.AdamW,
-all gradients autograd's. Written by hand, from the formulas: the contrastive loss (kernels/infonce.h), clipping, and
-AdamW on the rows of id tables (kernels/optimizer.h).
+The Transformer is transformers.BertModel, the text CNN torch.nn.functional.conv1d, ResNets are torchvision's blocks,
+dense updates are torch.optim.AdamW, all gradients autograd's. Written by hand, from the formulas: the contrastive loss
+(kernels/infonce.h), fusion (pictures.py), clipping, and AdamW on the rows of id tables (kernels/optimizer.h).
 
 MODEL.safetensors holds the initial weights under the project's own names (f16, so that every reader starts from the
-same numbers) and two batches. MODEL.SCENARIO.safetensors holds, for one setting of the loss: the loss and the figures
-of batch 0, the gradient of every parameter (id tables: rows that the batch touches), and the losses of ten updates on
-batches 0, 1, 0, 1, ... tests/model/test_golden_step.c has the same settings in C.
+same numbers; those of ResNets come from formula.py) and two batches. MODEL.SCENARIO.safetensors holds, for one setting
+of the loss: the loss and the figures of batch 0, the gradient of every parameter (id tables: rows that the batch
+touches), and the losses of ten updates on batches 0, 1, 0, 1, ... With pictures also the loss in inference and the
+running statistics after one update, and large tensors as sketches (formula.py). tests/model/test_golden_step.c has the
+same settings in C.
 """
 
 import argparse
@@ -25,12 +27,17 @@ import torch.nn.functional as F
 from safetensors.numpy import save_file
 from transformers import BertConfig, BertModel
 
+import pictures
+from formula import SKETCH, sketch
+from pictures import Pictures
+
 VOCAB, PLATFORMS, PERSONS, ENTITIES = 40, 3, 9, 13
 USER_TOKENS, ITEM_TOKENS, HISTORY = 12, 9, 4
 PAIRS, ITEMS, DIM = 12, 10, 16
 CLS, SEP, FIRST_WORD = 2, 3, 5
 # Adam's epsilon is large: with a small one a gradient of 1e-9 that is all rounding moves a weight as far as any other.
 STEPS, BETA1, BETA2, EPS = 10, 0.9, 0.99, 1e-4
+MARGIN = 2e-6  # of inputs of ReLUs from 0: several times what f32 rounds off a ResNet's
 
 
 @dataclasses.dataclass
@@ -57,6 +64,7 @@ class Model:
     ids: int  # width of person and entity vectors and of the history, 0: none
     cosine: bool
     temperature: float
+    pictures: Pictures | None = None
 
 
 @dataclasses.dataclass
@@ -74,12 +82,19 @@ class Scenario:
     learn_temperature: bool = True
     user_lr: float | None = None  # a group "user."
     user_decay: float | None = None
+    image_lr: float | None = None  # a group "item.image."
     frozen: tuple = ()  # prefixes
 
 
 CNN_MODEL = Model("text_cnn", Transformer(2, 32, 4, 48, "mean"), Cnn(12, (1, 2, 3), 10), 8, True, 0.1)
 TWO_MODEL = Model("two_transformers", Transformer(1, 16, 2, 64, "cls"), Transformer(2, 16, 4, 24, "mean"), 0, False,
                   1.0)
+SMALL_GATED, SMALL_CONCAT, SMALL_CROSS, BOTTLENECK = (
+    dataclasses.replace(CNN_MODEL, name=name, pictures=Pictures(network, fusion, seed))
+    for name, network, fusion, seed in (
+     ("small_gated", "small", "gated", 0), ("small_concat", "small", "concat", 0),
+     ("small_cross", "small", "cross_attention", 10), ("resnet50_gated", "resnet50", "gated", 1)))
+MODELS = (CNN_MODEL, TWO_MODEL, SMALL_GATED, SMALL_CONCAT, SMALL_CROSS, BOTTLENECK)
 SCENARIOS = [
     Scenario(CNN_MODEL, "none", "none", False, 1.0),
     Scenario(CNN_MODEL, "classic", "classic", True, 0.7, id_decay=0.1),
@@ -87,6 +102,7 @@ SCENARIOS = [
     Scenario(TWO_MODEL, "corrected", "corrected", True, 0.5, learn_temperature=False, clip=2.0,
              user_lr=0.001, user_decay=0.0,
              frozen=("item.encoder.embeddings.token", "item.encoder.layer.0.ffn.norm.bias")),
+    *(Scenario(model, "corrected", "corrected", False, 0.5, image_lr=0.0001) for model in MODELS if model.pictures),
 ]
 
 
@@ -152,6 +168,8 @@ def make_batch(rng, model, number):
     b["weight"] = weight.astype(np.float32)
     b["item_logq"] = np.log(rng.uniform(0.01, 0.3, ITEMS)).astype(np.float32)
     b["user_logq"] = np.log(rng.uniform(0.01, 0.3, pairs)).astype(np.float32)
+    if model.pictures:
+        pictures.add_pictures(b, model.pictures, number)
     return b
 
 
@@ -242,8 +260,9 @@ class TwoTowers(torch.nn.Module):
         self.user = TextTransformer(model.user, USER_TOKENS)
         kind = TextTransformer if isinstance(model.item, Transformer) else TextCnn
         self.item = kind(model.item, ITEM_TOKENS)
+        self.content = pictures.Content(model.pictures, self.item.width, DIM) if model.pictures else None
         self.user_projection = torch.nn.Linear(self.user.width + 2 * model.ids, DIM).double()
-        self.item_projection = torch.nn.Linear(self.item.width + model.ids, DIM).double()
+        self.item_projection = torch.nn.Linear((DIM if self.content else self.item.width) + model.ids, DIM).double()
         self.user_platform = torch.nn.Parameter(torch.empty(PLATFORMS, DIM, dtype=torch.float64))
         self.item_platform = torch.nn.Parameter(torch.empty(PLATFORMS, DIM, dtype=torch.float64))
         self.log_scale = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
@@ -262,6 +281,8 @@ class TwoTowers(torch.nn.Module):
 
     def forward(self, b):
         u, v = [self.user(split(b, "user_text"))], [self.item(split(b, "item_text"))]
+        if self.content:
+            v = [self.content(v[0], b)]
         if self.model.ids:
             u += [self.bag(self.persons, b, "person"), self.bag(self.entities, b, "history")]
             v += [self.bag(self.entities, b, "entity")]
@@ -272,6 +293,8 @@ class TwoTowers(torch.nn.Module):
         """Our name -> the parameters that are stacked to it."""
         names = {f"user.encoder.{n}": p for n, p in self.user.ours().items()}
         names.update({f"item.encoder.{n}": p for n, p in self.item.ours().items()})
+        if self.content:
+            names.update({f"item.{n}": [p] for n, p in self.content.ours().items()})
         for kind in ("weight", "bias"):
             names[f"user.projection.{kind}"] = [getattr(self.user_projection, kind)]
             names[f"item.projection.{kind}"] = [getattr(self.item_projection, kind)]
@@ -294,6 +317,8 @@ def as_ours(tensors):
     if tensors[0].ndim == 3:  # [filters, channels, width]
         t = tensors[0].transpose(0, 2, 1)
         return t.reshape(t.shape[0], -1)
+    if tensors[0].ndim == 4:
+        return tensors[0].reshape(tensors[0].shape[0], -1)
     x = np.concatenate(tensors)
     return x.reshape(1, -1) if x.ndim == 1 else x
 
@@ -308,7 +333,7 @@ def initialise(net, rng):
             x = 0.1 * x
         elif p.ndim == 3:
             x = x / math.sqrt(p.shape[1] * p.shape[2])
-        elif any(part in name for part in ("embeddings", "token", "platform", "ids")):
+        elif any(part in name for part in ("embeddings", "token", "platform", "ids", "missing", "kind")):
             x = 0.3 * x
         else:
             x = x / math.sqrt(p.shape[1])
@@ -317,7 +342,8 @@ def initialise(net, rng):
 
     for name, tensors in net.dense().items():
         for p in tensors:
-            draw(p, name)
+            if not name.startswith(pictures.PREFIX):  # those have the formula's
+                draw(p, name)
     for name, table in net.tables().items():
         draw(table, name)
     with torch.no_grad():
@@ -384,7 +410,8 @@ def is_frozen(sc, name):
 
 
 def decays(name):
-    return not (name.endswith("bias") or "norm" in name or name == "loss.log_scale")
+    return not (name.endswith("bias") or "norm" in name or ".bn" in name or ".downsample.1." in name
+                or name == "loss.log_scale")
 
 
 def make_optimizer(net, sc):
@@ -397,6 +424,8 @@ def make_optimizer(net, sc):
             continue
         user = name.startswith("user.")
         lr = sc.user_lr if user and sc.user_lr is not None else sc.lr
+        if name.startswith(pictures.PREFIX) and sc.image_lr is not None:
+            lr = sc.image_lr
         decay = sc.user_decay if user and sc.user_decay is not None else sc.decay
         groups.append({"params": tensors, "lr": lr, "weight_decay": decay if decays(name) else 0.0})
     return torch.optim.AdamW(groups, betas=(BETA1, BETA2), eps=EPS)
@@ -452,18 +481,42 @@ def train(net, batches, sc):
 # ---- files ----------------------------------------------------------------------------------------------------------
 
 
-def run_scenario(net, batches, sc, path):
+def put(out, kind, name, values, sketches):
+    """A tensor, or, where sketches are wanted, the sketch of a large one."""
+    if sketches and values.size > 2 * SKETCH:
+        out[f"sketch.{kind}.{name}"] = sketch(name, values).astype(np.float32)
+    else:
+        out[f"{kind}.{name}"] = values.astype(np.float32)
+
+
+def run_scenario(net, start, batches, sc, path):
+    net.load_state_dict(start)
     make_optimizer(net, sc)  # what is frozen
     net.zero_grad(set_to_none=True)
     loss, stats = loss_of(net, batches[0], sc)
     loss.backward()
     out = {"loss": np.array([loss.item()]), "stats": stats.detach().numpy()}
+    sketches = net.content is not None
     for name, tensors in net.dense().items():
         if tensors[0].grad is not None:
-            out[f"grad.{name}"] = as_ours([p.grad for p in tensors]).astype(np.float32)
+            put(out, "grad", name, as_ours([p.grad for p in tensors]), sketches)
     for name, rows in touched(net, batches[0]).items():
-        out[f"grad.{name}"] = net.tables()[name].grad[torch.tensor(rows)].numpy().astype(np.float32)
+        put(out, "grad", name, net.tables()[name].grad[torch.tensor(rows)].numpy(), sketches)
+    if net.content:
+        for name, t in net.content.statistics().items():
+            put(out, "state", name, t.numpy(), True)
+        net.load_state_dict(start)
+        net.eval()
+        with torch.no_grad():
+            out["eval_loss"] = np.array([loss_of(net, batches[0], sc)[0].item()])
+        net.train()
+    first = net.content.margin if net.content else math.inf
     losses, norms = train(net, batches, sc)
+    if net.content:
+        print(f"{path}: no input of a ReLU is nearer to 0 than {first:.2g} in the first step, "
+              f"{net.content.margin:.2g} in all")
+        if first < MARGIN or (net.content.margin < MARGIN and sc.model.pictures.network == "small"):
+            raise SystemExit("another seed is needed: rounding could take an input to the other side of 0")
     out["losses"], out["norms"] = np.array(losses), np.array(norms)
     save_file(out, path)
     print(f"{path}: loss {losses[0]:.6f} to {losses[-1]:.6f}, norms {min(norms):.3g} to {max(norms):.3g}, "
@@ -476,7 +529,7 @@ def main():
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    for model in (CNN_MODEL, TWO_MODEL):
+    for model in MODELS:
         rng = np.random.default_rng(7)
         batches = [make_batch(rng, model, 0), make_batch(rng, model, 1)]
         net = TwoTowers(model)
@@ -484,14 +537,15 @@ def main():
         start = {k: v.clone() for k, v in net.state_dict().items()}
         file = {f"batch{i}.{k}": v for i, b in enumerate(batches) for k, v in b.items()}
         for name, tensors in net.dense().items():
+            if name.startswith(pictures.PREFIX):
+                continue
             kind = np.float32 if name == "loss.log_scale" else np.float16
             file[f"weight.{name}"] = np.ascontiguousarray(as_ours(tensors).astype(kind))
         for name, table in net.tables().items():
             file[f"weight.{name}"] = table.detach().numpy().astype(np.float16)
         save_file(file, out / f"{model.name}.safetensors")
         for sc in (s for s in SCENARIOS if s.model is model):
-            net.load_state_dict(start)
-            run_scenario(net, batches, sc, out / f"{model.name}.{sc.name}.safetensors")
+            run_scenario(net, start, batches, sc, out / f"{model.name}.{sc.name}.safetensors")
 
 
 if __name__ == "__main__":
