@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/half.h"
+#include "base/npy.h"
 #include "base/safetensors.h"
 #include "base/str.h"
 #include "data/table.h"
@@ -14,72 +14,15 @@
 /* ---- reading npy
  * ---------------------------------------------------------------------------------------------- */
 
-typedef struct npy_header {
-    int64_t n, dim;
-    bool f16;
-    size_t data; /* where the values begin */
-} npy_header;
-
-/* The header is a Python dict literal; the three keys are looked for by name, whatever their order. */
-static ct_status parse_npy(const ct_map *map, const char *path, npy_header *h, ct_error *err) {
-    char text[512];
-    const unsigned char *b = map->bytes;
-    if (map->size < 12 || memcmp(b, "\x93NUMPY", 6) != 0)
-        return ct_fail(err, CT_ERR_FORMAT, "%s: not an npy file", path);
-    const size_t prefix = b[6] == 1 ? 10 : 12;
-    const size_t length = b[6] == 1
-                              ? (size_t)(b[8] | b[9] << 8)
-                              : (size_t)b[8] | (size_t)b[9] << 8 | (size_t)b[10] << 16 | (size_t)b[11] << 24;
-    if (b[6] < 1 || b[6] > 3 || length >= sizeof text || prefix + length > map->size)
-        return ct_fail(err, CT_ERR_FORMAT,
-                       "%s: npy header of version %d and %zu bytes, want version 1 to 3 and less than "
-                       "%zu",
-                       path, b[6], length, sizeof text);
-    memcpy(text, b + prefix, length);
-    text[length] = '\0';
-    const char *descr = strstr(text, "'descr':"), *order = strstr(text, "'fortran_order':");
-    const char *shape = strstr(text, "'shape':");
-    int end = 0;
-    if (!descr || !order || !shape ||
-        sscanf(shape, "'shape': (%" SCNd64 ", %" SCNd64 " )%n", &h->n, &h->dim, &end) != 2 || end == 0 ||
-        !strncmp(order + 16, " True", 5))
-        return ct_fail(err, CT_ERR_FORMAT, "%s: npy header %s; want a 2-D array in C order", path, text);
-    h->f16 = strncmp(descr + 8, " '<f2'", 6) == 0;
-    if (!h->f16 && strncmp(descr + 8, " '<f4'", 6) != 0)
-        return ct_fail(err, CT_ERR_FORMAT, "%s: npy header %s; want dtype <f4 or <f2", path, text);
-    h->data = prefix + length;
-    return CT_OK;
-}
-
 ct_status ct_read_npy(const char *path, int64_t *n, int64_t *dim, float **rows, ct_error *err) {
-    ct_status st = CT_OK;
-    ct_map map = {0};
-    npy_header h = {0};
-    size_t values = 0;
+    ct_npy npy;
     *rows = NULL;
-    CT_TRY(ct_map_open(&map, path, err), st, done);
-    CT_TRY(parse_npy(&map, path, &h, err), st, done);
-    const size_t element = h.f16 ? 2 : 4;
-    if (h.n < 0 || h.dim < 1 || __builtin_mul_overflow((size_t)h.n, (size_t)h.dim, &values) ||
-        (map.size - h.data) / element != values || (map.size - h.data) % element != 0) {
-        st = ct_fail(err, CT_ERR_FORMAT, "%s: %zu bytes of values for shape (%" PRId64 ", %" PRId64 ")", path,
-                     map.size - h.data, h.n, h.dim);
-        goto done;
-    }
-    CT_TRY(ct_calloc(values, sizeof **rows, (void **)rows, err), st, done);
-    if (h.f16) {
-        for (size_t i = 0; i < values; i++) {
-            uint16_t half;
-            memcpy(&half, map.bytes + h.data + i * 2, sizeof half);
-            (*rows)[i] = ct_f16_to_f32(half);
-        }
-    } else {
-        memcpy(*rows, map.bytes + h.data, values * sizeof **rows);
-    }
-    *n = h.n;
-    *dim = h.dim;
-done:
-    ct_map_close(&map);
+    CT_CHECK(ct_npy_open(&npy, path, err));
+    *n = npy.n;
+    *dim = npy.dim;
+    const ct_status st = ct_calloc((size_t)npy.n * (size_t)npy.dim, sizeof **rows, (void **)rows, err);
+    if (st == CT_OK) ct_npy_read(&npy, 0, npy.n, *rows);
+    ct_npy_close(&npy);
     return st;
 }
 
