@@ -94,3 +94,26 @@ ct_status ct__source_line(ct__source *s, const char *path, size_t *length, size_
         CT_CHECK(ct__source_fill(s, path, err));
     }
 }
+
+ct_status ct__source_next(ct__source *s, const char *path, int64_t number, const char **text, size_t *n, bool *more,
+                          ct_error *err) {
+    size_t length, advance;
+    bool too_long;
+    *more = false;
+    CT_CHECK(ct__source_line(s, path, &length, &advance, &too_long, err));
+    if (too_long)
+        return ct_fail(err, CT_ERR_DATA, "'%s', line %lld: longer than %zu MiB", path, (long long)number,
+                       CT__ROW_LIMIT >> 20);
+    if (advance == 0) return CT_OK;
+    const size_t mark = number == 1 && length >= 3 && memcmp(s->buf + s->begin, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    *text = s->buf + s->begin + mark;
+    *n = length - mark;
+    if (*n > 0 && (*text)[*n - 1] == '\r') --*n;
+    const size_t valid = ct_utf8_valid_prefix(*text, *n);
+    if (valid < *n || memchr(*text, '\0', *n))
+        return ct_fail(err, CT_ERR_DATA, "'%s', line %lld: %s", path, (long long)number,
+                       valid < *n ? "not UTF-8" : "a NUL byte in the line");
+    s->begin += advance;
+    *more = true;
+    return CT_OK;
+}

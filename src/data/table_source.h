@@ -32,6 +32,12 @@ ct_status ct__source_skip_line(ct__source *s, const char *path, ct_error *err);
 ct_status ct__source_line(ct__source *s, const char *path, size_t *length, size_t *advance, bool *too_long,
                           ct_error *err);
 
+/* Takes the next line, which is line `number` of the file: *text [*n] without its line end and without a byte-order mark
+ * before line 1, borrowed until the next call; *more false at the end. CT_ERR_DATA for a line that is longer than
+ * CT__ROW_LIMIT, not UTF-8, or holds a NUL. */
+ct_status ct__source_next(ct__source *s, const char *path, int64_t number, const char **text, size_t *n, bool *more,
+                          ct_error *err);
+
 typedef enum ct__table_kind {
     CT__TABLE_UNKNOWN,
     CT__TABLE_CSV,

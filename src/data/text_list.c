@@ -96,30 +96,16 @@ static ct_status read_table(reader *r, ct_error *err) {
 
 /* ---- lines ---------------------------------------------------------------------------------------------------- */
 
-static ct_status line(reader *r, const char *text, size_t n, ct_error *err) {
-    char id[24];
-    const int64_t number = r->list->n + 1;
-    if (n > 0 && text[n - 1] == '\r') n--;
-    const size_t valid = ct_utf8_valid_prefix(text, n);
-    if (valid < n || memchr(text, '\0', n))
-        return ct_fail(err, CT_ERR_DATA, "'%s', line %" PRId64 ": %s", r->path, number,
-                       valid < n ? "not UTF-8" : "a NUL byte in the line");
-    const int id_bytes = snprintf(id, sizeof id, "%" PRId64, number);
-    return add(r, id, (size_t)id_bytes, text, n, err);
-}
-
 static ct_status lines(reader *r, ct__source *s, ct_error *err) {
-    for (bool first = true;; first = false) {
-        size_t length, advance;
-        bool too_long;
-        CT_CHECK(ct__source_line(s, r->path, &length, &advance, &too_long, err));
-        if (too_long)
-            return ct_fail(err, CT_ERR_DATA, "'%s', line %" PRId64 ": longer than %zu MiB", r->path, r->list->n + 1,
-                           CT__ROW_LIMIT >> 20);
-        if (advance == 0) return show(r, s, true, err);
-        const size_t mark = first && length >= 3 && memcmp(s->buf + s->begin, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-        CT_CHECK(line(r, s->buf + s->begin + mark, length - mark, err));
-        s->begin += advance;
+    for (;;) {
+        char id[24];
+        const char *text = NULL;
+        size_t n = 0;
+        bool more = false;
+        CT_CHECK(ct__source_next(s, r->path, r->list->n + 1, &text, &n, &more, err));
+        if (!more) return show(r, s, true, err);
+        const int id_bytes = snprintf(id, sizeof id, "%" PRId64, r->list->n + 1);
+        CT_CHECK(add(r, id, (size_t)id_bytes, text, n, err));
         CT_CHECK(show(r, s, false, err));
     }
 }
