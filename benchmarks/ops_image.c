@@ -56,17 +56,30 @@ void bench_make_batch_norm_act_forward(bench_maker *m, struct ct_batch_norm_act_
     if (residual) a->residual = bench_image(m, N, C, S, S);
     a->mean = bench_zeros(m, CT_DTYPE_F32, 1, C);
     a->rstd = bench_zeros(m, CT_DTYPE_F32, 1, C);
+    a->var = bench_zeros(m, CT_DTYPE_F32, 1, C);
     a->running_mean = bench_zeros(m, CT_DTYPE_F32, 1, C);
     a->running_var = bench_between(m, 1, C, 0.5, 1);
     a->w = bench_f32(m, 1, C);
     a->b = bench_f32(m, 1, C);
     a->eps = 1e-5f;
-    a->momentum = 0.1f;
     a->batch_stats = a->relu = true;
     m->work = bench_counts(6.0 * N * C * S * S, (residual ? 3 : 2) * image_bytes(a->x));
 }
 
 /* dy, x, y read, dx (and dresidual) written. */
+void bench_make_batch_norm_fold(bench_maker *m, struct ct_batch_norm_fold_args *a) {
+    const int64_t O = bench_size(m, "O"), K = bench_size(m, "K");
+    a->folded = bench_zeros(m, CT_DTYPE_F32, O, K);
+    a->bias = bench_zeros(m, CT_DTYPE_F32, 1, O);
+    a->conv = bench_f32(m, O, K);
+    a->w = bench_f32(m, 1, O);
+    a->b = bench_f32(m, 1, O);
+    a->running_mean = bench_f32(m, 1, O);
+    a->running_var = bench_between(m, 1, O, 0.5, 2);
+    a->eps = 1e-5f;
+    m->work = bench_counts((double)O * (double)K, 4.0 * (2.0 * (double)O * (double)K + 5.0 * (double)O));
+}
+
 void bench_make_batch_norm_act_backward(bench_maker *m, struct ct_batch_norm_act_backward_args *a) {
     struct ct_batch_norm_act_forward_args f = {0};
     bench_make_batch_norm_act_forward(m, &f);

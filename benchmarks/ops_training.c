@@ -92,6 +92,15 @@ void bench_make_row_update(bench_maker *m, struct ct_row_update_args *a) {
     m->work = bench_counts(15.0 * l.n_unique * C, 4.0 * (7.0 * l.n_unique * C + l.n_unique));
 }
 
+/* The running means and variances of a network. */
+void bench_make_running_update(bench_maker *m, struct ct_running_update_args *a) {
+    const int64_t n = bench_size(m, "n");
+    a->x = bench_f32(m, 1, n);
+    a->batch = bench_f32(m, 1, n);
+    a->momentum = 0.1f;
+    m->work = bench_counts(3.0 * n, 4.0 * 3 * n);
+}
+
 void bench_make_clamp(bench_maker *m, struct ct_clamp_args *a) {
     const int64_t n = bench_size(m, "n");
     a->x = bench_f32(m, 1, n);

@@ -132,7 +132,7 @@ static void keeps_the_step(void **state) {
     ct_device_close(dev);
 }
 
-enum { ROWS = 1000, OUTPUTS = 24 };
+enum { ROWS = 256, OUTPUTS = 24 };
 
 /* An op that needs scratch for its column sums. */
 static ct_status sum_columns(ct_device *dev, float *dy, int64_t rows, float *db, ct_error *err) {
