@@ -127,7 +127,8 @@ class Content(torch.nn.Module):
             if isinstance(m, torch.nn.ReLU):
                 m.inplace = False
                 m.register_forward_hook(self.look)
-        self.text, self.image = torch.nn.Linear(text_width, dim), torch.nn.Linear(width, dim)
+        self.text, self.image = torch.nn.Linear(text_width, dim, bias=False), torch.nn.Linear(width, dim, bias=False)
+        self.batch_norm = torch.nn.BatchNorm1d(2 * dim)
         self.missing = torch.nn.Parameter(torch.empty(2, dim))
         if self.fusion == "cross_attention":
             self.kind = torch.nn.Parameter(torch.empty(2, dim))
@@ -146,7 +147,7 @@ class Content(torch.nn.Module):
         rows = torch.tensor(b["picture_row"].astype(int))
         placed = torch.zeros(len(text), pooled.shape[1], dtype=torch.float64).index_copy(0, rows, pooled)
         present = torch.tensor(b["present"].reshape(-1, 2) > 0)
-        z = torch.stack([self.text(text), self.image(placed)], 1)
+        z = self.batch_norm(torch.cat([self.text(text), self.image(placed)], 1)).view(-1, 2, self.dim)
         z = torch.where(present[:, :, None], z, self.missing[None])
         if self.fusion == "concat":
             return self.mix(z.flatten(1))
@@ -164,4 +165,6 @@ class Content(torch.nn.Module):
         return names
 
     def statistics(self):
-        return {f"{PREFIX}{n}": t for n, t in self.network.named_buffers() if not n.endswith("num_batches_tracked")}
+        buffers = [(f"{PREFIX}{n}", t) for n, t in self.network.named_buffers()]
+        buffers += [(f"item.fusion.batch_norm.{n}", t) for n, t in self.batch_norm.named_buffers()]
+        return {n: t for n, t in buffers if not n.endswith("num_batches_tracked")}

@@ -92,8 +92,8 @@ TWO_MODEL = Model("two_transformers", Transformer(1, 16, 2, 64, "cls"), Transfor
 SMALL_GATED, SMALL_CONCAT, SMALL_CROSS, BOTTLENECK = (
     dataclasses.replace(CNN_MODEL, name=name, pictures=Pictures(network, fusion, seed))
     for name, network, fusion, seed in (
-     ("small_gated", "small", "gated", 0), ("small_concat", "small", "concat", 0),
-     ("small_cross", "small", "cross_attention", 10), ("resnet50_gated", "resnet50", "gated", 1)))
+     ("small_gated", "small", "gated", 1), ("small_concat", "small", "concat", 0),
+     ("small_cross", "small", "cross_attention", 7), ("resnet50_gated", "resnet50", "gated", 1)))
 MODELS = (CNN_MODEL, TWO_MODEL, SMALL_GATED, SMALL_CONCAT, SMALL_CROSS, BOTTLENECK)
 SCENARIOS = [
     Scenario(CNN_MODEL, "none", "none", False, 1.0),
