@@ -6,6 +6,10 @@
 set -u
 CC=${CC:-gcc}
 mode=${1:-check}
+case $mode in
+check | install | has-sanitizers) ;;
+*) echo "usage: tools/deps.sh [check | install | has-sanitizers]" >&2; exit 2 ;;
+esac
 missing=() # nothing can be built or tested without these
 wanted=()  # some tests are skipped without these
 
