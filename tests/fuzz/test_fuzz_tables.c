@@ -1,4 +1,4 @@
-/* Tables, lists of texts, vocabularies: rows of UTF-8 come out, or the reason why not. */
+/* Tables, lists of texts and of pictures, vocabularies: rows of UTF-8 come out, or the reason why not. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "data/picture_list.h"
 #include "data/table.h"
 #include "data/text_list.h"
 #include "data/tokenizer.h"
@@ -123,6 +124,23 @@ static ct_status read_list(const fuzz_input *in, ct_error *err) {
     return st;
 }
 
+/* ---- lists of pictures to embed ---- */
+
+static const char *const picture_lists[] = {"a.jpg\nb\tdir/b.png\n\n/c.webp\r\n", "five\t\xE4\xBA\x94.jpeg", NULL};
+
+static ct_status read_pictures(const fuzz_input *in, ct_error *err) {
+    ct_picture_list list = {0};
+    const ct_status st = ct_picture_list_read(&list, in->path, err);
+    for (int64_t i = 0; st == CT_OK && i < list.n; i++) {
+        char *path = NULL;
+        FUZZ_EXPECT(ct_strings_get(&list.id, i)[0] != '\0');
+        FUZZ_EXPECT(ct_picture_list_path(&list, i, &path, NULL) == CT_OK && path[0] != '\0');
+        ct_free(path);
+    }
+    ct_picture_list_free(&list);
+    return st;
+}
+
 /* ---- vocabularies, and text through them ---- */
 
 static ct_status read_vocabulary(const fuzz_input *in, ct_error *err) {
@@ -235,6 +253,12 @@ static const fuzz_reader readers[] = {
      .texts = (const char *const[]){"id,text\na,one\nb,\"two, text\"\n", NULL},
      .tokens = csv_words,
      .read = read_list,
+     .rounds = 3000},
+    {.name = "picture-list",
+     .file = "pictures.txt",
+     .texts = picture_lists,
+     .tokens = csv_words,
+     .read = read_pictures,
      .rounds = 3000},
     {.name = "vocab",
      .file = "vocab.txt",
