@@ -33,6 +33,16 @@ static const char *chosen_word(const ct__key *key, const ct_config *config) {
     return "?";
 }
 
+/* May it stand although it has no meaning? Yes, when one of the keys that its meaning depends on lies over it, and so took
+ * it along as a choice does, or has a mistake of its own. */
+static bool is_excused(const ct__load *l, const ct__key *key, const ct__node *node) {
+    for (const char *const *k = key->when_keys; *k; k++) {
+        const ct__node *decides = ct__node_find(l->root, *k);
+        if (!ct__is_sound(l, *k) || (decides && ct__lies_over(l, decides->source, node->source))) return true;
+    }
+    return false;
+}
+
 /* Keys of the kind that was not chosen, and keys that another one stands instead of. */
 static ct_status check_meaning(ct__load *l, int row, const ct__node *map) {
     if (!map || map->kind != CT__NODE_KIND_MAP) return CT_OK;
@@ -43,6 +53,9 @@ static ct_status check_meaning(ct__load *l, int row, const ct__node *map) {
         if (key->type == CT__KEY_TYPE_SECTION) CT_CHECK(check_meaning(l, i, node));
         if (!ct__key_applies(key, l->config)) {
             const ct__key *decides = ct__schema_deciding(key);
+            if (key->when_text && !is_excused(l, key, node))
+                CT_CHECK(ct__diagnose(l->diags, l->err, node->source, node->key_line, node->key_column, key->path,
+                                      "has no meaning without %s; leave it out", key->when_text));
             if (decides && ct__is_sound(l, decides->path))
                 CT_CHECK(ct__diagnose(l->diags, l->err, node->source, node->key_line, node->key_column,
                                       key->path, "has no meaning with '%s: %s'; leave it out", decides->path,
@@ -86,10 +99,11 @@ static ct_status check_ids(ct__load *l) {
         CT_CHECK(CT__MISTAKE(
             l, ct__place_of(l, "model.user.encoder", NULL), "model.user.encoder",
             "'none' leaves nothing that tells users apart; set model.history, model.ids.users or model.ids.history"));
-    if (m->item.kind == CT_ENCODER_NONE && m->image.kind == CT_IMAGE_NONE && m->id_items == 0 &&
-        ct__is_sound(l, "model.item.text"))
+    if (ct_config_n_modalities(m) == 0 && m->id_items == 0 && ct__is_sound(l, "model.item.text") &&
+        ct__is_sound(l, "model.item.vectors"))
         CT_CHECK(CT__MISTAKE(l, ct__place_of(l, "model.item.text", NULL), "model.item.text",
-                             "'none' leaves nothing that tells items apart; set model.item.image or model.ids.items"));
+                             "'none' leaves nothing that tells items apart; set model.item.image or model.ids.items, or "
+                             "give items vectors"));
     return CT_OK;
 }
 
@@ -106,6 +120,27 @@ static ct_status check_pictures(ct__load *l) {
         ct__is_sound(l, "model.item.batch_norm"))
         CT_CHECK(CT__MISTAKE(l, ct__place_of(l, "model.item.batch_norm", NULL), "model.item.batch_norm",
                              "'frozen' takes its statistics from published weights; set model.item.image_weights"));
+    return CT_OK;
+}
+
+static bool is_given(const ct_config *c, const char *vectors) {
+    for (int p = 0; p < c->n_platforms; p++) {
+        const ct_config_items *items = &c->platforms[p].items;
+        for (int i = 0; i < items->n_vectors; i++)
+            if (strcmp(items->vectors[i].name, vectors) == 0) return true;
+    }
+    return false;
+}
+
+static ct_status check_vectors(ct__load *l) {
+    const ct_config *c = l->config;
+    ct__node *node = ct__node_find(l->root, "model.item.vectors");
+    if (!node || !ct__is_sound(l, "model.item.vectors") || !ct__is_sound(l, "platforms")) return CT_OK;
+    for (int i = 0; i < c->model.vectors.n; i++)
+        if (!is_given(c, c->model.vectors.v[i]))
+            CT_CHECK(CT__MISTAKE(l, node, "model.item.vectors",
+                                 "'%s' is no modality of any platform; name its file by platforms.NAME.items.vectors.%s",
+                                 c->model.vectors.v[i], c->model.vectors.v[i]));
     return CT_OK;
 }
 
@@ -192,6 +227,7 @@ ct_status ct__check(ct__load *l) {
     CT_CHECK(check_transformer(l, "item", &l->config->model.item));
     CT_CHECK(check_ids(l));
     CT_CHECK(check_pictures(l));
+    CT_CHECK(check_vectors(l));
     CT_CHECK(check_temperature(l));
     CT_CHECK(check_split(l));
     CT_CHECK(check_best(l));

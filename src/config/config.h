@@ -24,6 +24,11 @@ typedef struct ct_intlist {
     int n;
 } ct_intlist;
 
+/* platforms.NAME.items.vectors: a modality's name and its .npy file. */
+typedef struct ct_config_vectors {
+    char *name, *path;
+} ct_config_vectors;
+
 /* platforms.NAME.items: "path" is a file, a glob or a list of them; the rest are column names. */
 typedef struct ct_config_items {
     ct_strlist path;
@@ -33,6 +38,8 @@ typedef struct ct_config_items {
     char *category; /* default category */
     char *image;    /* default image */
     char *entity;   /* column that names the same thing on other platforms; NULL: none */
+    ct_config_vectors *vectors; /* precomputed vectors, a modality each */
+    int n_vectors;
 } ct_config_items;
 
 typedef struct ct_config_users {
@@ -124,6 +131,10 @@ typedef enum ct_image_kind {
     CT_IMAGE_RESNET50
 } ct_image_kind;
 typedef enum ct_fusion_kind { CT_FUSION_CONCAT, CT_FUSION_GATED, CT_FUSION_CROSS_ATTENTION } ct_fusion_kind;
+/* How a precomputed vector enters its layer: scaled to a root mean square of 1, or as it is. */
+typedef enum ct_vector_scale { CT_VECTOR_SCALE_UNIT, CT_VECTOR_SCALE_NONE } ct_vector_scale;
+/* Decides whether keys have a meaning, as a choice does. */
+typedef enum ct_config_given { CT_CONFIG_GIVEN_NO, CT_CONFIG_GIVEN_YES } ct_config_given;
 typedef enum ct_batch_norm_kind { CT_BATCH_NORM_SYNC, CT_BATCH_NORM_LOCAL, CT_BATCH_NORM_FROZEN } ct_batch_norm_kind;
 
 /* model.item.image and what belongs to it; keys other than `image` must not be written without a network. */
@@ -145,7 +156,11 @@ typedef struct ct_config_model {
     ct_similarity similarity;
     ct_config_encoder user, item;
     ct_config_image image;
-    ct_fusion_kind fusion;   /* model.item.fusion, where an item has a text and an image encoder; default gated */
+    ct_strlist vectors;      /* model.item.vectors: the modalities of platforms.NAME.items.vectors that the item tower
+                                reads; default: all that a platform gives, in the order in which they are first named */
+    ct_vector_scale vector_scale; /* model.item.vector_scale; default unit */
+    ct_config_given has_vectors, has_several; /* worked out: any vectors; several modalities of text, image, vectors */
+    ct_fusion_kind fusion;   /* model.item.fusion, where an item has several modalities; default gated */
     double modality_dropout; /* model.item.modality_dropout: probability that a modality of an item is hidden in
                                 training (never all of them), default 0.1 */
     bool platform_embedding; /* one learned vector a platform in each tower; default true */
@@ -282,6 +297,11 @@ ct_status ct_config_dump(const ct_config *config, ct_str *out, ct_error *err);
 
 /* All keys, with type, default, range and meaning: plain text for the terminal, or Markdown for docs/config.md. */
 ct_status ct_config_explain(bool markdown, ct_str *out, ct_error *err);
+
+/* How many modalities an item has in the model: text, image, vectors. Whether they are fused (or filled in where they are
+ * missing): true as soon as one of them is not the text. */
+int ct_config_n_modalities(const ct_config_model *model);
+bool ct_config_fuses(const ct_config_model *model);
 
 /* "2026-10-01", "2026-10-01T12:30:00Z", "2026-10-01 12:30:00+02:00" or seconds (fractions are cut) to seconds since
  * 1970 UTC; false when it is none of these. */

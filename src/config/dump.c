@@ -58,15 +58,14 @@ static ct_status put_text(ct_str *out, const char *text, bool is_path, ct_error 
 static ct_status put_list(ct_str *out, const ct__key *key, const void *field, ct_error *err) {
     const ct_strlist *texts = field;
     const ct_intlist *numbers = field;
-    const int n = key->type == CT__KEY_TYPE_PATHS  ? texts->n
-                  : key->type == CT__KEY_TYPE_INTS ? numbers->n
-                                                   : 2;
+    const bool is_text = key->type == CT__KEY_TYPE_PATHS || key->type == CT__KEY_TYPE_NAMES;
+    const int n = is_text ? texts->n : key->type == CT__KEY_TYPE_INTS ? numbers->n : 2;
 
     CT_CHECK(ct_str_puts(out, "[", err));
     for (int i = 0; i < n; i++) {
         if (i > 0) CT_CHECK(ct_str_puts(out, ", ", err));
-        if (key->type == CT__KEY_TYPE_PATHS)
-            CT_CHECK(put_text(out, texts->v[i], true, err));
+        if (is_text)
+            CT_CHECK(put_text(out, texts->v[i], key->type == CT__KEY_TYPE_PATHS, err));
         else if (key->type == CT__KEY_TYPE_INTS)
             CT_CHECK(ct_str_printf(out, err, "%lld", (long long)numbers->v[i]));
         else
@@ -108,6 +107,7 @@ static ct_status put_value(ct_str *out, const ct__key *key, const void *field, c
     case CT__KEY_TYPE_PATH:
         return put_text(out, *(char *const *)field, true, err);
     case CT__KEY_TYPE_PATHS:
+    case CT__KEY_TYPE_NAMES:
     case CT__KEY_TYPE_INTS:
     case CT__KEY_TYPE_PAIR:
         return put_list(out, key, field, err);
@@ -141,6 +141,7 @@ static bool is_written(int parent, const ct__key *key, const void *base) {
     case CT__KEY_TYPE_PATH:
         return *(char *const *)field != NULL;
     case CT__KEY_TYPE_PATHS:
+    case CT__KEY_TYPE_NAMES:
         return key->may_be_empty || ((const ct_strlist *)field)->n > 0;
     default:
         return true;

@@ -19,6 +19,7 @@ static ct_status put_path(ct_str *out, int row, ct_error *err) {
 static ct_status put_condition(ct_str *out, const ct__key *key, ct_error *err) {
     unsigned seen = 0;
     if (!key->when_mask) return CT_OK;
+    if (key->when_text) return ct_str_printf(out, err, " Only with %s.", key->when_text);
     for (int i = 0; i < ct__n_schema; i++) {
         const ct__key *decides = &ct__schema[i];
         if (decides->type != CT__KEY_TYPE_CHOICE || decides->offset != key->when_offset) continue;

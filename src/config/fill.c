@@ -77,8 +77,47 @@ static void fill_picture_size(ct__load *l) {
     if (c->data.picture_size == 0 && c->model.image.kind != CT_IMAGE_NONE) c->data.picture_size = c->model.image.size;
 }
 
+static bool is_listed(const ct_strlist *list, const char *name) {
+    for (int i = 0; i < list->n; i++)
+        if (strcmp(list->v[i], name) == 0) return true;
+    return false;
+}
+
+/* All modalities that platforms give vectors of, unless the model names its own. */
+static ct_status fill_vectors(ct__load *l) {
+    ct_config *c = l->config;
+    ct_strlist *list = &c->model.vectors;
+    size_t capacity = 0;
+    if (ct__node_find(l->root, "model.item.vectors")) return CT_OK;
+    for (int p = 0; p < c->n_platforms; p++) {
+        const ct_config_items *items = &c->platforms[p].items;
+        for (int i = 0; i < items->n_vectors; i++) {
+            if (is_listed(list, items->vectors[i].name)) continue;
+            CT_CHECK(ct_grow((void **)&list->v, &capacity, (size_t)list->n + 1, sizeof *list->v, l->err));
+            CT_CHECK(ct_strdup(items->vectors[i].name, &list->v[list->n], l->err));
+            list->n++;
+        }
+    }
+    return CT_OK;
+}
+
+int ct_config_n_modalities(const ct_config_model *m) {
+    return (m->item.kind != CT_ENCODER_NONE) + (m->image.kind != CT_IMAGE_NONE) + m->vectors.n;
+}
+
+bool ct_config_fuses(const ct_config_model *m) {
+    return m->image.kind != CT_IMAGE_NONE || m->vectors.n > 0;
+}
+
+static void fill_given(ct_config_model *m) {
+    m->has_vectors = m->vectors.n > 0 ? CT_CONFIG_GIVEN_YES : CT_CONFIG_GIVEN_NO;
+    m->has_several = ct_config_n_modalities(m) > 1 ? CT_CONFIG_GIVEN_YES : CT_CONFIG_GIVEN_NO;
+}
+
 ct_status ct__fill(ct__load *l) {
     fill_picture_size(l);
+    CT_CHECK(fill_vectors(l));
+    fill_given(&l->config->model);
     CT_CHECK(fill_name(l));
     CT_CHECK(fill_folders(l));
     return fill_best(l);

@@ -38,7 +38,7 @@ static void free_section(int row, void *base) {
         if (key->type == CT__KEY_TYPE_TEXT || key->type == CT__KEY_TYPE_PATH ||
             key->type == CT__KEY_TYPE_TIME)
             ct_free(*(char **)field);
-        if (key->type == CT__KEY_TYPE_PATHS) free_list(field);
+        if (key->type == CT__KEY_TYPE_PATHS || key->type == CT__KEY_TYPE_NAMES) free_list(field);
         if (key->type == CT__KEY_TYPE_INTS) ct_free(((ct_intlist *)field)->v);
     }
 }

@@ -35,6 +35,7 @@ ct_status ct__expand_shorthands(ct__load *l, int row, ct__node *map);
 
 /* overrule.c: what the files say for another choice than the one that lies over them leaves the tree. */
 void ct__drop_overruled(ct__load *l);
+bool ct__lies_over(const ct__load *l, const ct__source *a, const ct__source *b);
 
 /* bind.c: the defaults of all rows below `row` into base; then the tree. */
 ct_status ct__bind_defaults(ct__load *l, int row, void *base);

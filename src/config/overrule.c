@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Arguments lie over files, and a file over its bases, which were read after it. */
-static bool lies_over(const ct__load *l, const ct__source *a, const ct__source *b) {
+bool ct__lies_over(const ct__load *l, const ct__source *a, const ct__source *b) {
     if (a->argument || b->argument) return a->argument && !b->argument;
     for (size_t i = 0; i < l->n_sources && l->sources[i] != b; i++)
         if (l->sources[i] == a) return true;
@@ -33,7 +33,7 @@ static void drop_below(ct__load *l, int row, ct__node *map) {
                 if (before > 0 && child->n == 0) ct__node_remove(map, at);
             } else if (decides) {
                 const ct__node *choice = ct__node_find(l->root, decides->path);
-                if (choice && choice->kind == CT__NODE_KIND_SCALAR && lies_over(l, choice->source, child->source) &&
+                if (choice && choice->kind == CT__NODE_KIND_SCALAR && ct__lies_over(l, choice->source, child->source) &&
                     !gives_meaning(key, decides, choice->text))
                     ct__node_remove(map, at);
             }

@@ -26,7 +26,15 @@
     .when_mask = 1u << CT_IMAGE_RESNET_SMALL | 1u << CT_IMAGE_RESNET18 | 1u << CT_IMAGE_RESNET34 |                     \
                  1u << CT_IMAGE_RESNET50,                                                                              \
     .when_offset = ROOT(model.image.kind)
+#define OF_VECTORS                                                                                                     \
+    .when_mask = 1u << CT_CONFIG_GIVEN_YES, .when_offset = ROOT(model.has_vectors), .when_text = "model.item.vectors",  \
+    .when_keys = modality_keys
+#define OF_SEVERAL_MODALITIES                                                                                          \
+    .when_mask = 1u << CT_CONFIG_GIVEN_YES, .when_offset = ROOT(model.has_several),                                    \
+    .when_text = "two or more of model.item.text, model.item.image and model.item.vectors", .when_keys = modality_keys
 #define OF_TIME_SPLIT .when_mask = 1u << CT_SPLIT_TIME, .when_offset = ROOT(eval.split)
+
+static const char *const modality_keys[] = {"model.item.text", "model.item.image", "model.item.vectors", NULL};
 
 static const ct__choice devices[] = {{"auto", 0, NULL},
                                      {"cpu", 0, NULL},
@@ -56,6 +64,8 @@ static const ct__choice fusions[] = {{"concat", CT_FUSION_CONCAT, NULL},
                                      {"gated", CT_FUSION_GATED, NULL},
                                      {"cross_attention", CT_FUSION_CROSS_ATTENTION, NULL},
                                      {NULL, 0, NULL}};
+static const ct__choice vector_scales[] = {
+    {"unit", CT_VECTOR_SCALE_UNIT, NULL}, {"none", CT_VECTOR_SCALE_NONE, NULL}, {NULL, 0, NULL}};
 static const ct__choice batch_norms[] = {{"sync", CT_BATCH_NORM_SYNC, NULL},
                                          {"local", CT_BATCH_NORM_LOCAL, NULL},
                                          {"frozen", CT_BATCH_NORM_FROZEN, NULL},
@@ -90,6 +100,11 @@ static const ct__map platform_map = {.element_bytes = sizeof(ct_config_platform)
                                      .count = ROOT(n_platforms),
                                      .name = PLATFORM(name),
                                      .placeholder = "NAME"};
+static const ct__map vectors_map = {.element_bytes = sizeof(ct_config_vectors),
+                                    .array = PLATFORM(items.vectors),
+                                    .count = PLATFORM(items.n_vectors),
+                                    .name = offsetof(ct_config_vectors, name),
+                                    .placeholder = "MODALITY"};
 static const ct__map weight_map = {.element_bytes = sizeof(ct_event_weight),
                                    .array = PLATFORM(interactions.weights),
                                    .count = PLATFORM(interactions.n_weights),
@@ -141,6 +156,11 @@ const ct__key ct__schema[] = {
      .help = "Column of the picture's file name, relative to the folder of the item file."},
     {"platforms.*.items.entity", TEXT(PLATFORM(items.entity)),
      .help = "Column that names the same thing on other platforms."},
+    {"platforms.*.items.vectors", .type = CT__KEY_TYPE_MAP, .offset = CT__NOWHERE, .map = &vectors_map,
+     .help = "Precomputed vectors of items, such as audio or video, by modality. Items may lack them."},
+    {"platforms.*.items.vectors.*", PATH(offsetof(ct_config_vectors, path)), .want = CT__PATH_WANT_FILE,
+     .help = "An .npy file, float32 or float16, a row an item. Its ids stand beside it: FILE.ids.csv or FILE.ids for "
+             "FILE.npy; without one the rows are those of the item files."},
     {"platforms.*.users", SECTION, .shorthand = "path", .help = "The user table. A plain text is its path."},
     {"platforms.*.users.path", PATHS(PLATFORM(users.path)), .may_be_empty = true,
      .computed = "found in `from`, or none",
@@ -242,7 +262,7 @@ const ct__key ct__schema[] = {
      OF_USER(TRANSFORMER), .help = "Dropout after embeddings and layers."},
     {"model.item", SECTION, .help = "The item's text encoder."},
     {"model.item.text", CHOICE(ROOT(model.item.kind), item_encoders), .fallback = "cnn",
-     .help = "cnn, transformer (bert is the same), or none: then picture or ids carry the item."},
+     .help = "cnn, transformer (bert is the same), or none: then picture, vectors or ids carry the item."},
     {"model.item.embed", INT(ROOT(model.item.embed), 1, 4096), .fallback = "64", OF_ITEM(CNN),
      .help = "Size of the token embedding."},
     {"model.item.widths", .type = CT__KEY_TYPE_INTS, .offset = ROOT(model.item.widths), .min = 1, .max = 16,
@@ -280,10 +300,15 @@ const ct__key ct__schema[] = {
      .help = "Mirrors every second picture at random."},
     {"model.item.augment.colour", REAL(ROOT(model.image.colour), 0, 1), .below = true, .fallback = "0.1", OF_IMAGE,
      .help = "c: brightness, contrast and saturation are scaled by random factors from 1 - c to 1 + c; 0: off."},
-    {"model.item.fusion", CHOICE(ROOT(model.fusion), fusions), .fallback = "gated", OF_IMAGE,
-     .help = "How text and picture become one vector."},
+    {"model.item.vectors", .type = CT__KEY_TYPE_NAMES, .offset = ROOT(model.vectors), .may_be_empty = true,
+     .computed = "all that platforms.NAME.items.vectors name",
+     .help = "The modalities by precomputed vectors that the tower reads; [] for none."},
+    {"model.item.vector_scale", CHOICE(ROOT(model.vector_scale), vector_scales), .fallback = "unit", OF_VECTORS,
+     .help = "unit: each precomputed vector is scaled to a root mean square of 1; none: taken as it is."},
+    {"model.item.fusion", CHOICE(ROOT(model.fusion), fusions), .fallback = "gated", OF_SEVERAL_MODALITIES,
+     .help = "How an item's modalities (text, picture, vectors) become one vector."},
     {"model.item.modality_dropout", REAL(ROOT(model.modality_dropout), 0, 1), .below = true, .fallback = "0.1",
-     OF_IMAGE,
+     OF_SEVERAL_MODALITIES,
      .help = "Probability that a modality of an item is hidden in training (never all), so that missing ones are met."},
     {"model.history", INT(ROOT(model.history), 0, 1000), .fallback = "0",
      .help = "How many of the latest items are averaged into the user tower, each as the item tower saw it last. 0: none."},

@@ -24,6 +24,7 @@ typedef enum ct__key_type {
     CT__KEY_TYPE_TIME,    /* char * that ct_parse_time takes */
     CT__KEY_TYPE_PATH,    /* char *; with choices: one of them, or a path */
     CT__KEY_TYPE_PATHS,   /* ct_strlist; one or a list, globs allowed */
+    CT__KEY_TYPE_NAMES,   /* ct_strlist of texts, each once; one or a list */
     CT__KEY_TYPE_INTS,    /* ct_intlist, increasing; one or a list */
     CT__KEY_TYPE_CHOICE,  /* an enum */
     CT__KEY_TYPE_SWITCH,  /* a bool written as one of two words */
@@ -57,7 +58,7 @@ typedef struct ct__key {
     double min, max;       /* numbers; both 0: any */
     bool above, below;     /* the bound itself is out of range */
     int max_count;         /* INTS */
-    bool may_be_empty;     /* PATHS: [] is a value */
+    bool may_be_empty;     /* PATHS, NAMES: [] is a value */
     const char *unit;      /* REAL: may follow the number ("1 epoch") */
     const ct__choice *choices;
     ct__path_want want;
@@ -65,6 +66,8 @@ typedef struct ct__key {
     const char *shorthand; /* SECTION: a value that is not a section goes to this key below it */
     unsigned when_mask;    /* not 0: the key has a meaning only where (1 << enum at when_offset) & when_mask */
     size_t when_offset;
+    const char *when_text; /* what is wanted, in words, where no key is a choice of that enum: it is worked out ... */
+    const char *const *when_keys; /* ... from these keys; a list ends with NULL */
     const char *unless;    /* the sibling (a TEXT or TIME key) that stands instead of this key */
     const char *help;
 } ct__key;

@@ -148,6 +148,8 @@ ct_status ct__key_wanted(const ct__key *key, ct_str *out, ct_error *err) {
             out, key->want == CT__PATH_WANT_FILE ? "the path of a file" : "the path of a folder", err);
     case CT__KEY_TYPE_PATHS:
         return ct_str_puts(out, "a path, a glob, or a list of them", err);
+    case CT__KEY_TYPE_NAMES:
+        return ct_str_puts(out, "a name, or a list of them", err);
     case CT__KEY_TYPE_FLAGS:
         CT_CHECK(ct_str_puts(out, "a list of some of ", err));
         return put_choices(key, out, err);

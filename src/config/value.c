@@ -175,6 +175,25 @@ static ct_status bind_paths(ct__load *l, const ct__key *key, ct__node *node, con
     return CT_OK;
 }
 
+static ct_status bind_names(ct__load *l, const ct__key *key, ct__node *node, const char *path, ct_strlist *list) {
+    const size_t n = n_elements(node);
+    if (node->kind == CT__NODE_KIND_MAP || (n == 0 && !key->may_be_empty)) return report_wanted(l, node, path, key);
+    CT_CHECK(ct_calloc(n, sizeof *list->v, (void **)&list->v, l->err)); /* a config binds each key once */
+    for (size_t i = 0; i < n; i++) {
+        ct__node *item = element(node, i);
+        bool ok;
+        CT_CHECK(read_text(l, key, item, path, &ok));
+        for (int k = 0; ok && k < list->n; k++) {
+            if (strcmp(list->v[k], item->text) != 0) continue;
+            ok = false;
+            CT_CHECK(CT__MISTAKE(l, item, path, "'%s' stands twice", item->text));
+        }
+        node->bad |= !ok;
+        if (ok) CT_CHECK(ct_strdup(item->text, &list->v[list->n++], l->err));
+    }
+    return CT_OK;
+}
+
 static ct_status bind_ints(ct__load *l, const ct__key *key, ct__node *node, const char *path,
                            ct_intlist *list) {
     const size_t n = n_elements(node);
@@ -298,6 +317,8 @@ ct_status ct__bind_value(ct__load *l, const ct__key *key, ct__node *node, const 
         return bind_path(l, key, node, path, field);
     case CT__KEY_TYPE_PATHS:
         return bind_paths(l, key, node, path, field);
+    case CT__KEY_TYPE_NAMES:
+        return bind_names(l, key, node, path, field);
     case CT__KEY_TYPE_INTS:
         return bind_ints(l, key, node, path, field);
     case CT__KEY_TYPE_CHOICE:

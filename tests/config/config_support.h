@@ -5,7 +5,7 @@
 #include "config/config.h"
 
 /* test_dir_setup and, in that folder: items.csv, users.csv, inter.csv, events-1.csv, events-2.csv, links.csv,
- * vocab.txt; shop/ (items.csv, interactions.csv), video/ (items.tsv.gz, users.jsonl, interactions.tsv), atomic/
+ * vocab.txt, a.npy, c.npy; shop/ (items.csv, interactions.csv), video/ (items.tsv.gz, users.jsonl, interactions.tsv), atomic/
  * (RecBole's), double/ (items.csv and items.tsv), empty/; bert/ and other/ (weights). The working directory is moved
  * into it. */
 int config_setup(void **state);

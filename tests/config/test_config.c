@@ -36,6 +36,8 @@ static void defaults_are_those_of_the_header(void **state) {
     assert_int_equal(c->model.image.kind, CT_IMAGE_NONE);
     assert_int_equal(c->model.fusion, CT_FUSION_GATED);
     assert_int_equal(c->data.picture_size, 0);
+    assert_int_equal(c->model.vectors.n, 0);
+    assert_int_equal(c->model.vector_scale, CT_VECTOR_SCALE_UNIT);
     assert_int_equal(c->model.user.kind, CT_ENCODER_TRANSFORMER);
     assert_int_equal(c->model.user.layers, 2);
     assert_int_equal(c->model.item.kind, CT_ENCODER_CNN);
@@ -83,7 +85,8 @@ static const char full[] =
     "run_dir: out/$$x y\n"
     "platforms:\n"
     "  shop:\n"
-    "    items: {path: items.csv, id: sku, text: \"{genre} \\\"{year}\\\"\", entity: isbn, title: 名前}\n"
+    "    items: {path: items.csv, id: sku, text: \"{genre} \\\"{year}\\\"\", entity: isbn, title: 名前,\n"
+    "      vectors: {audio: a.npy, clip_vit-b: c.npy}}\n"
     "    users: users.csv\n"
     "    interactions:\n"
     "      path: [events-*.csv, inter.csv]\n"
@@ -100,7 +103,8 @@ static const char full[] =
     "  similarity: dot\n"
     "  user: {encoder: bert, layers: 3, hidden: 96, heads: 3, ffn: 100, pool: cls, dropout: 0}\n"
     "  item: {text: transformer, hidden: 32, heads: 1, image: resnet18, image_size: 96, batch_norm: local,\n"
-    "    augment: {crop: 0.5, flip: false, colour: 0}, fusion: cross_attention, modality_dropout: 0.2}\n"
+    "    augment: {crop: 0.5, flip: false, colour: 0}, fusion: cross_attention, modality_dropout: 0.2,\n"
+    "    vectors: [clip_vit-b, audio], vector_scale: none}\n"
     "  ids: {users: 16, items: 8, history: 20, dropout: 0.25}\n"
     "  platform_embedding: false\n"
     "loss: {temperature: 0.05, negatives: platform, logq: classic}\n"
@@ -128,6 +132,12 @@ static void every_key_reaches_its_field(void **state) {
     assert_string_equal(shop->items.text, "{genre} \"{year}\"");
     assert_string_equal(shop->items.title, "名前");
     assert_string_equal(shop->items.entity, "isbn");
+    assert_int_equal(shop->items.n_vectors, 2);
+    assert_string_equal(shop->items.vectors[1].name, "clip_vit-b");
+    assert_ends_with(shop->items.vectors[1].path, "/c.npy");
+    assert_int_equal(c->model.vectors.n, 2);
+    assert_string_equal(c->model.vectors.v[0], "clip_vit-b");
+    assert_int_equal(c->model.vector_scale, CT_VECTOR_SCALE_NONE);
     assert_int_equal(shop->users.path.n, 1);
     assert_int_equal(shop->interactions.path.n, 2);
     assert_ends_with(shop->interactions.path.v[0], "/events-*.csv"); /* globs stay globs */
@@ -216,6 +226,7 @@ static void assert_same_section(int row, const char *a, const char *b) {
             assert_memory_equal(fa, fb, sizeof(unsigned));
             break;
         case CT__KEY_TYPE_PATHS:
+        case CT__KEY_TYPE_NAMES:
             assert_same_list((const ct_strlist *)fa, (const ct_strlist *)fb);
             break;
         case CT__KEY_TYPE_INTS:
@@ -254,6 +265,9 @@ static void the_dump_loads_to_an_equal_config(void **state) {
         "4}}\n",
         "platforms: {shop: {from: shop}}\nmodel: {user: {encoder: none}, ids: {users: 4}}\n",
         "platforms: {shop: {from: shop}}\nmodel: {user: {weights: bert}}\n",
+        "platforms: {shop: {from: shop, items: {vectors: {a: a.npy}}}}\nmodel: {item: {fusion: concat}}\n",
+        "platforms: {shop: {from: shop, items: {vectors: {a: a.npy}}}}\nmodel: {item: {vectors: []}}\n",
+        "platforms: {shop: {from: shop, items: {vectors: {a: a.npy}}}}\nmodel: {item: {text: none}}\n",
         "platforms: {shop: {from: shop}}\neval: {split: {test_time: 1790000000, valid_time: '2026-01-01 "
         "10:00'}}\n",
         "platforms: {shop: {from: shop}}\nloss: {temperature: {init: 0.1, learn: no, min: 0.1, max: 0.1}}\n"};
@@ -262,6 +276,34 @@ static void the_dump_loads_to_an_equal_config(void **state) {
         assert_survives_a_dump(c);
         ct_config_free(c);
     }
+}
+
+/* Without model.item.vectors all that platforms give are read, in the order in which they are first named; what decides
+ * whether fusion has a meaning is how many modalities there are, pictures or not. */
+static void vectors_are_gathered_from_the_platforms(void **state) {
+    (void)state;
+    static const char two[] = "platforms:\n  shop: {from: shop, items: {vectors: {b: a.npy, a: c.npy}}}\n"
+                              "  video: {from: video, items: {vectors: {c: a.npy, a: a.npy}}}\n";
+    static const char *const names[] = {"b", "a", "c"};
+    ct_config *c = config_load_text(two);
+    assert_int_equal(c->model.vectors.n, 3);
+    for (int i = 0; i < 3; i++) assert_string_equal(c->model.vectors.v[i], names[i]);
+    assert_int_equal(ct_config_n_modalities(&c->model), 4);
+    assert_true(ct_config_fuses(&c->model));
+    assert_true(c->model.modality_dropout == 0.1);
+    ct_config_free(c);
+    static const char *const one[] = {"model.item.vectors=c", "model.item.text=none"};
+    config_write("run.yaml", two);
+    c = config_load_file("run.yaml", one, 2);
+    assert_int_equal(c->model.vectors.n, 1);
+    assert_int_equal(ct_config_n_modalities(&c->model), 1);
+    assert_true(ct_config_fuses(&c->model)); /* items without a vector need their stand-in */
+    ct_config_free(c);
+    static const char *const none[] = {"model.item.vectors=[]"};
+    c = config_load_file("run.yaml", none, 1);
+    assert_int_equal(c->model.vectors.n, 0);
+    assert_false(ct_config_fuses(&c->model));
+    ct_config_free(c);
 }
 
 static void a_byte_order_mark_and_crlf_are_fine(void **state) {
@@ -375,6 +417,7 @@ static void the_reference_names_every_key(void **state) {
     assert_non_null(strstr(ct_str_text(&plain), "\nplatforms.NAME.interactions.weights.EVENT\n"));
     assert_non_null(strstr(ct_str_text(&markdown), "| `train.groups.PREFIX.lr` |"));
     assert_non_null(strstr(ct_str_text(&markdown), "Only with model.item.text: cnn."));
+    assert_non_null(strstr(ct_str_text(&markdown), "Only with two or more of model.item.text, model.item.image and"));
     ct_str_free(&plain);
     ct_str_free(&markdown);
 }
@@ -423,6 +466,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(defaults_are_those_of_the_header, config_setup, config_teardown),
         cmocka_unit_test_setup_teardown(every_key_reaches_its_field, config_setup, config_teardown),
         cmocka_unit_test_setup_teardown(the_dump_loads_to_an_equal_config, config_setup, config_teardown),
+        cmocka_unit_test_setup_teardown(vectors_are_gathered_from_the_platforms, config_setup, config_teardown),
         cmocka_unit_test_setup_teardown(a_byte_order_mark_and_crlf_are_fine, config_setup, config_teardown),
         cmocka_unit_test_setup_teardown(bases_are_read_first, config_setup, config_teardown),
         cmocka_unit_test_setup_teardown(overrides_go_over_the_file, config_setup, config_teardown),

@@ -8,7 +8,8 @@ static const char full[] =
     "platforms: {shop: {from: shop}}\n"
     "model:\n"
     "  user: {encoder: transformer, layers: 3, hidden: 32, heads: 4}\n"
-    "  item: {text: cnn, filters: 7, dropout: 0.3, image: small, image_size: 32, augment: {crop: 0.9}}\n"
+    "  item: {text: cnn, filters: 7, dropout: 0.3, image: small, image_size: 32, augment: {crop: 0.9},\n"
+    "    fusion: concat}\n"
     "  ids: {items: 16, history: 5}\n";
 
 static void an_argument_takes_a_part_away(void **state) {
@@ -23,6 +24,7 @@ static void an_argument_takes_a_part_away(void **state) {
     ct_str text = config_dump_text(c);
     assert_null(strstr(ct_str_text(&text), "image_size"));
     assert_null(strstr(ct_str_text(&text), "filters"));
+    assert_null(strstr(ct_str_text(&text), "fusion"));
     ct_str_free(&text);
     ct_config_free(c);
 }
@@ -56,6 +58,11 @@ static void keys_beside_or_over_the_choice_are_mistakes(void **state) {
     ct_diagnostics diags = config_load_wrong("run.yaml", both, 2);
     assert_int_equal(diags.n, 1);
     assert_string_equal(diags.v[0].key, "model.item.image_size");
+    ct_diagnostics_free(&diags);
+    const char *const fused[] = {"model.item.image=none", "model.item.fusion=gated"};
+    diags = config_load_wrong("run.yaml", fused, 2);
+    assert_int_equal(diags.n, 1);
+    assert_string_equal(diags.v[0].key, "model.item.fusion");
     assert_string_equal(diags.v[0].file, "command line");
     ct_diagnostics_free(&diags);
     config_write("run.yaml", "platforms: {shop: {from: shop}}\nmodel: {item: {text: bert, layers: 1}}\n");
@@ -82,6 +89,24 @@ static void a_wrong_word_is_the_only_mistake(void **state) {
     ct_diagnostics_free(&diags);
 }
 
+/* What decides on fusion is how many modalities are left: each of the three keys may take it along, with the scale of
+ * vectors that are left out. */
+static void modalities_that_go_take_fusion_along(void **state) {
+    (void)state;
+    const char *const without[] = {"model.item.vectors=[]"}, *const alone[] = {"model.item.text=none"};
+    config_write("run.yaml", "platforms: {shop: {from: shop, items: {vectors: {a: a.npy}}}}\n"
+                             "model: {item: {fusion: concat, modality_dropout: 0.5, vector_scale: none}}\n");
+    for (int i = 0; i < 2; i++) {
+        ct_config *c = config_load_file("run.yaml", i ? alone : without, 1);
+        assert_int_equal(c->model.vectors.n, i);
+        ct_str text = config_dump_text(c);
+        assert_null(strstr(ct_str_text(&text), "fusion"));
+        assert_true((strstr(ct_str_text(&text), "vector_scale: none") != NULL) == (i == 1));
+        ct_str_free(&text);
+        ct_config_free(c);
+    }
+}
+
 #define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, config_setup, config_teardown)
 
 int main(void) {
@@ -90,6 +115,7 @@ int main(void) {
         IN_FOLDER(what_both_choices_have_stays),
         IN_FOLDER(a_file_takes_a_part_of_its_base_away),
         IN_FOLDER(keys_beside_or_over_the_choice_are_mistakes),
+        IN_FOLDER(modalities_that_go_take_fusion_along),
         IN_FOLDER(a_wrong_word_is_the_only_mistake),
     };
     return cmocka_run_group_tests_name("config overrule", tests, NULL, NULL);

@@ -16,7 +16,7 @@ static const char *const configs[] = {
     "extends: base.yaml\n"
     "platforms:\n"
     "  shop:\n"
-    "    items: {path: items.csv, id: sku, text: \"{genre} {year}\"}\n"
+    "    items: {path: items.csv, id: sku, text: \"{genre} {year}\", vectors: {v: a.npy}}\n"
     "    users: users.csv\n"
     "    interactions:\n"
     "      path: [events-*.csv, inter.csv]\n"
@@ -26,7 +26,7 @@ static const char *const configs[] = {
     "data: {k_core: {users: 5}, lowercase: no, vocab: vocab.txt}\n"
     "model:\n"
     "  user: {encoder: bert, layers: 3, hidden: 96, heads: 3, pool: cls}\n"
-    "  item: {text: cnn, widths: [1, 2, 4]}\n"
+    "  item: {text: cnn, widths: [1, 2, 4], vectors: [v], fusion: concat}\n"
     "  ids: {users: 16, items: 8, history: 20}\n"
     "loss: {temperature: 0.05, negatives: platform}\n"
     "train:\n"
@@ -101,6 +101,7 @@ static void make_folder(fuzz_corpus *corpus, const char *dir) {
                                         "events-1.csv",
                                         "links.csv",
                                         "vocab.txt",
+                                        "a.npy",
                                         "video/items.csv",
                                         "video/interactions.csv",
                                         "empty/x",
