@@ -33,8 +33,8 @@ static const char *chosen_word(const ct__key *key, const ct_config *config) {
     return "?";
 }
 
-/* May it stand although it has no meaning? Yes, when one of the keys that its meaning depends on lies over it, and so took
- * it along as a choice does, or has a mistake of its own. */
+/* May it stand although it has no meaning? Yes, when one of the keys that its meaning depends on lies over it, and so
+ * took it along as a choice does, or has a mistake of its own. */
 static bool is_excused(const ct__load *l, const ct__key *key, const ct__node *node) {
     for (const char *const *k = key->when_keys; *k; k++) {
         const ct__node *decides = ct__node_find(l->root, *k);
@@ -139,7 +139,8 @@ static ct_status check_vectors(ct__load *l) {
     for (int i = 0; i < c->model.vectors.n; i++)
         if (!is_given(c, c->model.vectors.v[i]))
             CT_CHECK(CT__MISTAKE(l, node, "model.item.vectors",
-                                 "'%s' is no modality of any platform; name its file by platforms.NAME.items.vectors.%s",
+                                 "'%s' is no modality of any platform; name its file by "
+                                 "platforms.NAME.items.vectors.%s",
                                  c->model.vectors.v[i], c->model.vectors.v[i]));
     return CT_OK;
 }

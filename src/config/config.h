@@ -162,7 +162,7 @@ typedef struct ct_config_model {
     ct_config_given has_vectors, has_several; /* worked out: any vectors; several modalities of text, image, vectors */
     ct_fusion_kind fusion;   /* model.item.fusion, where an item has several modalities; default gated */
     double modality_dropout; /* model.item.modality_dropout: probability that a modality of an item is hidden in
-                                training (never all of them), default 0.1 */
+                                training (never all that it has), default 0.1 */
     bool platform_embedding; /* one learned vector a platform in each tower; default true */
     int64_t id_users;        /* size of the user-id (person) vectors, 0: none */
     int64_t id_items;        /* size of the item-id (entity) vectors, 0: none */

@@ -309,7 +309,8 @@ const ct__key ct__schema[] = {
      .help = "How an item's modalities (text, picture, vectors) become one vector."},
     {"model.item.modality_dropout", REAL(ROOT(model.modality_dropout), 0, 1), .below = true, .fallback = "0.1",
      OF_SEVERAL_MODALITIES,
-     .help = "Probability that a modality of an item is hidden in training (never all), so that missing ones are met."},
+     .help = "Probability that a modality of an item is hidden in training (never all that it has), so that missing ones "
+             "are met."},
     {"model.history", INT(ROOT(model.history), 0, 1000), .fallback = "0",
      .help = "How many of the latest items are averaged into the user tower, each as the item tower saw it last. 0: none."},
     {"model.ids", SECTION, .help = "Embedding tables by id, beside the content. Leave out for content alone."},

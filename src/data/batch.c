@@ -75,23 +75,29 @@ static void carve_pairs(carver *c, ct_batch *b, const ct_batch_caps *caps) {
 static int64_t words(int64_t bytes) { return (bytes + 3) / 4; }
 
 static void carve_pictures(carver *c, ct_item_side *s, const ct_batch_caps *caps) {
-    const int64_t items = caps->items, m = caps->n_modalities;
+    const int64_t items = caps->items;
     if (caps->picture_size == 0) return;
     s->pixels = carve(c, words(items * caps->picture_size * caps->picture_size * 3));
     s->picture_begin = carve(c, items + 1);
     s->picture_ids = carve(c, items + 1);
     s->picture_row = carve(c, items);
+    if (caps->augment) {
+        s->crop = carve(c, items * 4);
+        s->flip = carve(c, items);
+        s->colour = carve(c, items * 3);
+    }
+}
+
+static void carve_modalities(carver *c, ct_item_side *s, const ct_batch_caps *caps) {
+    const int64_t items = caps->items, m = caps->n_modalities;
+    if (caps->vector_width > 0) s->vectors = carve(c, items * caps->vector_width);
+    if (m == 0) return;
     s->present = carve(c, items * m);
     s->modality_begin = carve(c, items + 1);
     s->kind = carve(c, items * m);
     if (caps->training) {
         s->kind_begin = carve(c, m + 1);
         s->kind_row = carve(c, items * m);
-    }
-    if (caps->augment) {
-        s->crop = carve(c, items * 4);
-        s->flip = carve(c, items);
-        s->colour = carve(c, items * 3);
     }
 }
 
@@ -107,6 +113,7 @@ static void carve_batch(carver *c, ct_batch *b, const ct_batch_caps *caps) {
     carve_bag(c, &b->items.entity, items, items);
     b->items.item = carve(c, items);
     carve_pictures(c, &b->items, caps);
+    carve_modalities(c, &b->items, caps);
     if (caps->training) carve_pairs(c, b, caps);
 }
 
@@ -125,8 +132,8 @@ static ct_status check_tokens(const char *side, int64_t rows, int64_t row_tokens
 /* Offsets and counts are i32, so every list must stay below 2^31 entries. */
 static ct_status check_caps(const ct_batch_caps *caps, ct_error *err) {
     if (caps->pairs < 0 || caps->items < 0 || caps->user_tokens < 0 || caps->item_tokens < 0 || caps->history < 0 ||
-        caps->latest < 0 || caps->n_platforms < 0 || caps->mask_entries < 0 || caps->bucket < 1 || caps->picture_size < 0 ||
-        caps->n_modalities < 0) {
+        caps->latest < 0 || caps->n_platforms < 0 || caps->mask_entries < 0 || caps->bucket < 1 ||
+        caps->picture_size < 0 || caps->vector_width < 0 || caps->n_modalities < 0) {
         return ct_fail(err, CT_ERR_ARGUMENT,
                        "batch: caps of %d pairs, %d items, %d and %d tokens, %d and %d history, %d platforms, %lld "
                        "mask entries, bucket %d, want none negative and a bucket of at least 1",
@@ -145,6 +152,11 @@ static ct_status check_caps(const ct_batch_caps *caps, ct_error *err) {
         return ct_fail(err, CT_ERR_CONFIG,
                        "batch: %lld latest items, want fewer than 2^31: lower train.batch or model.history",
                        (long long)caps->pairs * caps->latest);
+    }
+    if ((int64_t)caps->items * caps->n_modalities > INT32_MAX) {
+        return ct_fail(err, CT_ERR_CONFIG,
+                       "batch: %d items of %d modalities, want fewer than 2^31 rows: lower train.batch", caps->items,
+                       caps->n_modalities);
     }
     if (caps->mask_entries > INT32_MAX) {
         return ct_fail(err, CT_ERR_CONFIG,
@@ -239,14 +251,21 @@ static void fill_pairs(ct_batch *b, const ct_batch_caps *caps) {
 }
 
 static void fill_pictures(ct_item_side *s, const ct_batch_caps *caps) {
-    const int64_t items = caps->items, m = caps->n_modalities;
+    const int64_t items = caps->items;
     if (caps->picture_size == 0) return;
     s->picture_size = caps->picture_size;
     s->n_pictures = caps->items;
-    s->n_modalities = caps->n_modalities;
     fill_begin(s->picture_begin, items, items);
     fill_begin(s->picture_ids, items, items);
     fill_i32(s->picture_row, items);
+}
+
+static void fill_modalities(ct_item_side *s, const ct_batch_caps *caps) {
+    const int64_t items = caps->items, m = caps->n_modalities;
+    s->vector_width = caps->vector_width;
+    s->n_modalities = caps->n_modalities;
+    for (int64_t i = 0; i < items * caps->vector_width; i++) s->vectors[i] = 0.0f;
+    if (m == 0) return;
     fill_i32(s->present, items * m);
     fill_begin(s->modality_begin, items, items * m);
     fill_i32(s->kind, items * m);
@@ -270,5 +289,6 @@ void ct_batch_fill_caps(ct_batch *batch, const ct_batch_caps *caps) {
     fill_bag(&batch->items.entity, items, items);
     fill_i32(batch->items.item, items);
     fill_pictures(&batch->items, caps);
+    fill_modalities(&batch->items, caps);
     if (caps->training) fill_pairs(batch, caps);
 }

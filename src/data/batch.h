@@ -71,8 +71,13 @@ typedef struct ct_item_side {
     int32_t *picture_begin;  /* [n_rows + 1]: as bag offsets, item row r has picture picture_begin[r] or none */
     int32_t *picture_ids;    /* [n_pictures + 1]: 0, 1, 2 ...: the bags' entries, and the begins of their segments */
     int32_t *picture_row;    /* [n_pictures]: the item row of a picture: the segments' rows */
-    /* Which modalities an item has, and shows: [n_rows, M], columns text (where there is a text encoder), image. */
-    int32_t n_modalities;
+    /* Precomputed vectors, where the config has any: a row an item, the modalities side by side, zeros where one is
+     * missing or hidden. */
+    int32_t vector_width;    /* of all modalities together; 0: none, and vectors is NULL */
+    float *vectors;          /* [n_rows, vector_width] */
+    /* Which modalities an item has, and shows: [n_rows, M], columns text (where there is a text encoder), image (where
+     * there is one), vectors in the order of model.item.vectors. */
+    int32_t n_modalities;    /* M; 0: text alone, and all below is NULL */
     int32_t *present;
     /* For attention among the modalities of an item, rows n * M + m: */
     int32_t *modality_begin; /* [n_rows + 1]: 0, M, 2 M ... */
@@ -118,7 +123,8 @@ typedef struct ct_batch_caps {
     bool training;                    /* segments, masks and pairs are wanted */
     int32_t picture_size;             /* 0: none */
     bool augment;                     /* crop, flip, colour are wanted */
-    int32_t n_modalities;             /* columns of present; 0: no image encoder */
+    int32_t vector_width;             /* of all modalities by vectors together; 0: none */
+    int32_t n_modalities;             /* columns of present; 0: text alone */
 } ct_batch_caps;
 
 /* Carves a batch with room for caps; frees with ct_batch_free. */

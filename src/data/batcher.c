@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "data/batcher.h"
+#include "data/batcher_modalities.h"
 #include "data/batcher_pictures.h"
 #include "data/history.h"
 
@@ -23,6 +24,7 @@ struct ct_batcher {
     ct_special_tokens special;
     int32_t user_limit, item_limit; /* most tokens of a row without [CLS] and [SEP]; 0: no text */
     int32_t history, n_latest;      /* entries of the bags; 0: none */
+    ct__modalities modalities;
     bool *person_known, *entity_known; /* with a training interaction: the others' id vectors were never trained */
     int64_t *latest;                /* [most entries of a bag]: interactions */
     ct_token_buffer tokens;         /* of ct_batcher_text */
@@ -90,6 +92,7 @@ static ct_status set_up(ct_batcher *b, ct_error *err) {
     if (model->image.kind != CT_IMAGE_NONE)
         CT_CHECK(check_range("pictures in the cache, data.picture_size", b->data->picture_size, model->image.size, 4096,
                              err));
+    CT_CHECK(ct__modalities_create(&b->modalities, b->data, model, err));
     b->special = ct_tokenizer_special(b->data->tokenizer);
     b->history = model->id_items > 0 ? (int32_t)model->id_history : 0;
     b->n_latest = (int32_t)model->history;
@@ -126,6 +129,7 @@ done:
 void ct_batcher_free(ct_batcher *b) {
     if (!b) return;
     ct_user_text_free(b->text);
+    ct__modalities_free(&b->modalities);
     ct_free(b->person_known);
     ct_free(b->entity_known);
     ct_free(b->latest);
@@ -145,10 +149,9 @@ ct_batch_caps ct_batcher_encode_caps(const ct_batcher *b, int32_t rows) {
     caps.latest = b->n_latest;
     caps.bucket = (int32_t)b->config->data.bucket;
     caps.n_platforms = b->data->n_platforms;
-    if (b->config->model.image.kind != CT_IMAGE_NONE) {
-        caps.picture_size = b->data->picture_size;
-        caps.n_modalities = b->item_limit > 0 ? 2 : 1;
-    }
+    if (b->config->model.image.kind != CT_IMAGE_NONE) caps.picture_size = b->data->picture_size;
+    caps.vector_width = b->modalities.vector_width;
+    caps.n_modalities = b->modalities.n;
     return caps;
 }
 
@@ -226,6 +229,7 @@ static void users_clear(ct_user_side *users) {
 static void items_clear(const ct_batcher *b, ct_item_side *items) {
     const ct_batch_caps caps = ct_batcher_encode_caps(b, 0);
     ct__pictures_clear(items, &caps);
+    ct__modalities_clear(&b->modalities, items);
     items->n_rows = 0;
     items->by_platform.n_unique = 0;
     pack_clear(&items->text);
@@ -276,20 +280,24 @@ static void add_user(ct_batcher *b, ct_user_side *users, ct_moment moment, shown
     bag_scaled_row(&users->latest, sqrtf((float)b->config->model.dim));
 }
 
-static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show_entity, ct__shown shown,
-                     const ct_rng_key *augment_key) {
+/* The random streams of an item row in training; NULL: nothing is hidden, or changed. */
+typedef struct item_keys {
+    const ct_rng_key *modality, *augment;
+} item_keys;
+
+static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show_entity, item_keys keys) {
     const ct_dataset *data = b->data;
     const int32_t entity = data->item_entity[item];
-    bool has_text = false;
+    const int64_t begin = data->item_tokens.begin[item];
+    const uint8_t *picture = ct__picture_of(data, item);
+    int64_t n = data->item_tokens.begin[item + 1] - begin;
     items->item[items->n_rows] = item;
     items->platform[items->n_rows++] = data->item_platform[item];
+    ct__modalities_add(&b->modalities, items, n > 0, picture != NULL, keys.modality, b->config->model.modality_dropout);
     if (b->item_limit > 0) {
         const int32_t specials = specials_of(&b->config->model.item);
-        const int64_t begin = data->item_tokens.begin[item];
-        int64_t n = data->item_tokens.begin[item + 1] - begin;
         if (n > b->item_limit) n = b->item_limit;
-        if (!shown.text) n = 0;
-        has_text = n > 0;
+        if (!ct__modalities_shown(items, b->modalities.text)) n = 0;
         if (n > 0) memcpy(pack_end(&items->text, specials), data->item_tokens.ids + begin, (size_t)n * sizeof(int32_t));
         pack_row(b, &items->text, specials, (int32_t)n);
     }
@@ -297,8 +305,8 @@ static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show
         items->entity.ids[items->entity.n_entries++] = entity;
     }
     bag_row(&items->entity);
-    ct__pictures_add(items, &b->config->model.image, has_text, shown.image ? ct__picture_of(data, item) : NULL,
-                     augment_key);
+    ct__pictures_add(items, &b->config->model.image,
+                     ct__modalities_shown(items, b->modalities.image) ? picture : NULL, keys.augment);
 }
 
 static bool hidden(ct_rng_key key, int32_t row, uint32_t what, double probability) {
@@ -317,10 +325,11 @@ static unsigned shown_parts(ct_rng_key key, int32_t row, double probability) {
 
 /* The distinct items of the pairs, ascending, and each pair's place among them. */
 static void train_items(ct_batcher *b, ct_batch *batch, ct_rng_key key) {
-    const double dropout = b->config->model.id_dropout, hide = b->config->model.modality_dropout;
+    const double dropout = b->config->model.id_dropout;
     const uint64_t seed = (uint64_t)b->config->seed, step = (uint64_t)batch->step;
     const ct_rng_key modality_key = ct_rng_key_make(seed, step, ct_hash_name("modality_dropout"));
     const ct_rng_key augment_key = ct_rng_key_make(seed, step, ct_hash_name("augment"));
+    const item_keys keys = {&modality_key, batch->items.crop ? &augment_key : NULL};
     ct__sorter *s = &b->sorter;
     for (int32_t i = 0; i < batch->n_pairs; i++) s->input[i] = b->data->inter_item[b->pairs[i].interaction];
     ct__sort(s, s->input, batch->n_pairs);
@@ -329,16 +338,12 @@ static void train_items(ct_batcher *b, ct_batch *batch, ct_rng_key key) {
     for (int32_t i = 0; i < batch->n_pairs; i++) {
         if (i == 0 || item[i] != item[i - 1]) {
             const int32_t row = batch->items.n_rows;
-            const ct__shown shown = batch->items.picture_size > 0
-                                        ? ct__modalities_shown(modality_key, row, batch->items.n_modalities, hide)
-                                        : CT__SHOW_ALL;
-            add_item(b, &batch->items, item[i], !hidden(key, row, HIDE_ITEM, dropout), shown,
-                     batch->items.crop ? &augment_key : NULL);
+            add_item(b, &batch->items, item[i], !hidden(key, row, HIDE_ITEM, dropout), keys);
             batch->item_logq[row] = ct_sampler_item_logq(b->sampler, item[i]);
         }
         batch->pos[pair[i]] = batch->items.n_rows - 1;
     }
-    ct__pictures_close(&batch->items);
+    ct__modalities_close(&batch->items);
     pack_close(b, &batch->items.text);
 }
 
@@ -413,9 +418,9 @@ ct_status ct_batcher_items(ct_batcher *b, const int32_t *items, int32_t n, ct_ba
             return ct_fail(err, CT_ERR_ARGUMENT, "batcher: item %d, want from 0 to %lld", items[i],
                            (long long)b->data->n_items - 1);
         }
-        add_item(b, &batch->items, items[i], true, CT__SHOW_ALL, NULL);
+        add_item(b, &batch->items, items[i], true, (item_keys){NULL, NULL});
     }
-    ct__pictures_close(&batch->items);
+    ct__modalities_close(&batch->items);
     pack_close(b, &batch->items.text);
     return CT_OK;
 }
@@ -461,10 +466,11 @@ ct_status ct_batcher_texts(ct_batcher *b, ct_side side, const ct_token_lists *te
             items->platform[items->n_rows++] = platform;
             const bool has_text = add_text(b, side, texts, rows[i], &items->text);
             bag_row(&items->entity);
-            ct__pictures_add(items, &b->config->model.image, has_text, NULL, NULL);
+            ct__modalities_add(&b->modalities, items, has_text, false, NULL, 0.0);
+            ct__pictures_add(items, &b->config->model.image, NULL, NULL);
         }
     }
-    if (side == CT_SIDE_ITEM) ct__pictures_close(items);
+    if (side == CT_SIDE_ITEM) ct__modalities_close(items);
     pack_close(b, side == CT_SIDE_USER ? &users->text : &items->text);
     return CT_OK;
 }
@@ -483,9 +489,10 @@ ct_status ct_batcher_pictures(ct_batcher *b, const uint8_t *pictures, int32_t n,
         items->platform[items->n_rows++] = platform;
         if (b->item_limit > 0) pack_row(b, &items->text, specials_of(&b->config->model.item), 0);
         bag_row(&items->entity);
-        ct__pictures_add(items, &b->config->model.image, false, pictures + (size_t)i * side * side * 3, NULL);
+        ct__modalities_add(&b->modalities, items, false, true, NULL, 0.0);
+        ct__pictures_add(items, &b->config->model.image, pictures + (size_t)i * side * side * 3, NULL);
     }
-    ct__pictures_close(items);
+    ct__modalities_close(items);
     pack_close(b, &items->text);
     return CT_OK;
 }

@@ -1,4 +1,4 @@
-/* The pictures of a batch's items, and which modalities an item shows. */
+/* The pictures of a batch's items. */
 #include <math.h>
 #include <string.h>
 
@@ -6,18 +6,9 @@
 
 void ct__pictures_clear(ct_item_side *items, const ct_batch_caps *caps) {
     items->picture_size = caps->picture_size;
-    items->n_modalities = caps->n_modalities;
     items->n_pictures = 0;
     if (caps->picture_size == 0) return;
-    items->picture_begin[0] = items->picture_ids[0] = items->modality_begin[0] = 0;
-}
-
-ct__shown ct__modalities_shown(ct_rng_key key, int32_t row, int32_t n_modalities, double probability) {
-    const ct_philox random = ct_philox4x32((uint32_t)row, 0, 0, 0, key.k0, key.k1);
-    ct__shown shown = {.text = ct_rng_unit(random.v[0]) >= probability,
-                       .image = ct_rng_unit(random.v[1]) >= probability};
-    if (n_modalities < 2 || (!shown.text && !shown.image)) shown = CT__SHOW_ALL;
-    return shown;
+    items->picture_begin[0] = items->picture_ids[0] = 0;
 }
 
 /* As torchvision's RandomResizedCrop: a share of the area from `least` to 1, sides 3:4 to 4:3 (log-uniform),
@@ -51,13 +42,11 @@ const uint8_t *ct__picture_of(const ct_dataset *data, int32_t item) {
     return data->pictures + (size_t)data->item_picture[item] * side * side * 3;
 }
 
-void ct__pictures_add(ct_item_side *items, const ct_config_image *config, bool has_text, const uint8_t *picture,
+void ct__pictures_add(ct_item_side *items, const ct_config_image *config, const uint8_t *picture,
                       const ct_rng_key *augment_key) {
     if (items->picture_size == 0) return;
-    const int32_t row = items->n_rows - 1, m = items->n_modalities;
+    const int32_t row = items->n_rows - 1;
     const size_t bytes = (size_t)items->picture_size * (size_t)items->picture_size * 3;
-    if (m == 2) items->present[2 * row] = has_text;
-    items->present[m * row + m - 1] = picture != NULL;
     if (picture) {
         const int32_t at = items->n_pictures++;
         memcpy(items->pixels + (size_t)at * bytes, picture, bytes);
@@ -66,14 +55,4 @@ void ct__pictures_add(ct_item_side *items, const ct_config_image *config, bool h
         if (augment_key) augment(items, at, row, *augment_key, config);
     }
     items->picture_begin[row + 1] = items->n_pictures;
-    items->modality_begin[row + 1] = m * (row + 1);
-    for (int32_t k = 0; k < m; k++) items->kind[m * row + k] = k;
-}
-
-void ct__pictures_close(ct_item_side *items) {
-    const int32_t n = items->n_rows, m = items->n_modalities;
-    if (items->picture_size == 0 || !items->kind_begin) return;
-    for (int32_t k = 0; k <= m; k++) items->kind_begin[k] = k * n;
-    for (int32_t k = 0; k < m; k++)
-        for (int32_t r = 0; r < n; r++) items->kind_row[k * n + r] = m * r + k;
 }

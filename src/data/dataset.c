@@ -68,10 +68,16 @@ static const struct {
     [CT__SECTION_REVIEW_TOKENS_BEGIN] = {8, INTERS_1},
     [CT__SECTION_PICTURES] = {1, ANY},
     [CT__SECTION_ITEM_PICTURE] = {4, ANY},
+    [CT__SECTION_VECTORS] = {4, ANY},
+    [CT__SECTION_ITEM_VECTOR] = {4, ANY},
+    [CT__SECTION_VECTOR_SHAPE] = {8, ANY},
+    [CT__SECTION_VECTOR_NAME_BEGIN] = {8, ANY},
+    [CT__SECTION_VECTOR_NAME] = {1, ANY},
     [CT__SECTION_VOCAB] = {1, ANY},
     [CT__SECTION_SETTINGS] = {1, ANY},
     [CT__SECTION_INPUTS] = {1, ANY},
     [CT__SECTION_REPORT] = {8, REPORT},
+    [CT__SECTION_VECTOR_REPORT] = {8, ANY},
     [CT__SECTION_BAD_ROWS] = {1, ANY},
 };
 
@@ -108,6 +114,8 @@ static void check_sizes(check *c) {
         if (size % layout[i].bytes != 0) fail(c, i);
         if (layout[i].count != ANY && size / layout[i].bytes != (uint64_t)counts[layout[i].count]) fail(c, i);
     }
+    /* Offsets of no names are one 0. */
+    if (h->sections[CT__SECTION_VECTOR_NAME_BEGIN].size == 0) fail(c, CT__SECTION_VECTOR_NAME_BEGIN);
 }
 
 /* Offsets that begin at 0, ascend by at least `least` and end at `total`. */
@@ -213,7 +221,8 @@ static void check_content(check *c, int64_t vocab_size) {
     static const int strings[] = {CT__SECTION_PLATFORM_NAME_BEGIN, CT__SECTION_USER_ID_BEGIN,
                                   CT__SECTION_USER_PROFILE_BEGIN,  CT__SECTION_ITEM_ID_BEGIN,
                                   CT__SECTION_ITEM_TITLE_BEGIN,    CT__SECTION_ITEM_TEXT_BEGIN,
-                                  CT__SECTION_ITEM_CATEGORY_BEGIN, CT__SECTION_ITEM_IMAGE_BEGIN};
+                                  CT__SECTION_ITEM_CATEGORY_BEGIN, CT__SECTION_ITEM_IMAGE_BEGIN,
+                                  CT__SECTION_VECTOR_NAME_BEGIN};
     static const int tokens[] = {CT__SECTION_PROFILE_TOKENS, CT__SECTION_TITLE_TOKENS,
                                  CT__SECTION_ITEM_TOKENS, CT__SECTION_REVIEW_TOKENS};
     const ct__cache_header *h = c->store->header;
@@ -282,6 +291,8 @@ static void set_arrays(ct_dataset *d, struct ct_dataset_store *s) {
         d->pictures = ct__cache_section(s, CT__SECTION_PICTURES);
         d->item_picture = ct__cache_section(s, CT__SECTION_ITEM_PICTURE);
     }
+    d->n_vectors = s->n_vectors;
+    d->vectors = s->vectors;
     s->user_by_id = ct__cache_section(s, CT__SECTION_USER_BY_ID);
     s->item_by_id = ct__cache_section(s, CT__SECTION_ITEM_BY_ID);
     d->valid_time = h->valid_time;
@@ -306,6 +317,7 @@ static ct_status open_store(struct ct_dataset_store *s, const char *path, bool v
         if (st != CT_OK) return ct_fail(err, CT_ERR_FORMAT, "'%s': corrupt: %s", path, reason.text);
         check_content(&c, ct_tokenizer_size(s->tokenizer));
     }
+    if (c.bad < 0) CT_CHECK(ct__dataset_open_vectors(s, verify, &c.bad, err));
     if (c.bad >= 0) return ct_fail(err, CT_ERR_FORMAT, "'%s': corrupt: content of section %d", path, c.bad);
     return CT_OK;
 }
@@ -332,10 +344,17 @@ void ct_dataset_close(ct_dataset *data) {
     if (!data) return;
     if (data->store) {
         ct_tokenizer_free(data->store->tokenizer);
+        ct_free(data->store->vectors);
         if (data->store->map.bytes) ct_map_close(&data->store->map);
         ct_free(data->store);
     }
     ct_free(data);
+}
+
+const ct_item_vectors *ct_dataset_find_vectors(const ct_dataset *data, const char *name) {
+    for (int32_t i = 0; i < data->n_vectors; i++)
+        if (strcmp(data->vectors[i].name, name) == 0) return &data->vectors[i];
+    return NULL;
 }
 
 int32_t ct_dataset_platform(const ct_dataset *data, const char *name) {

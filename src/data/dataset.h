@@ -27,6 +27,15 @@ typedef struct ct_token_lists {
     const int32_t *ids;
 } ct_token_lists;
 
+/* A modality of items by precomputed vectors. */
+typedef struct ct_item_vectors {
+    const char *name;
+    int32_t width;
+    int64_t n_rows;
+    const float *rows;       /* [n_rows, width], finite */
+    const int32_t *item_row; /* [n_items]: the item's row, -1: missing */
+} ct_item_vectors;
+
 typedef struct ct_dataset {
     int32_t n_platforms;
     int64_t n_users, n_items, n_interactions, n_persons, n_entities;
@@ -46,6 +55,9 @@ typedef struct ct_dataset {
     int64_t n_pictures;
     const uint8_t *pictures;            /* [n_pictures, P, P, 3] RGB */
     const int32_t *item_picture;        /* [n_items]: row of pictures, -1: missing or broken */
+
+    int32_t n_vectors;
+    const ct_item_vectors *vectors;     /* [n_vectors], all that the platforms give */
 
     ct_token_lists profile_tokens;      /* [n_users] */
     ct_token_lists title_tokens;        /* [n_items], at most data.max_title_tokens each */
@@ -76,9 +88,19 @@ typedef struct ct_prepare_platform {
     int64_t broken_images;                         /* named, but not there or not decodable */
 } ct_prepare_platform;
 
+/* What was counted of a platform's vectors of a modality. */
+typedef struct ct_prepare_vectors {
+    const char *name;
+    int64_t unknown; /* rows whose id is no item of the platform */
+    int64_t broken;  /* kept items whose vector holds a value that is not finite */
+    int64_t missing; /* kept items without a vector, the broken ones too */
+} ct_prepare_vectors;
+
 typedef struct ct_prepare_report {
     ct_prepare_platform *platforms;
     int n_platforms;
+    ct_prepare_vectors *vectors; /* [n_platforms, n_vectors] */
+    int n_vectors;
     int64_t n_persons, n_entities, vocab_size;
     int64_t test_time, valid_time;
     uint64_t hash;
@@ -101,6 +123,8 @@ void ct_prepare_report_free(ct_prepare_report *report);
 ct_status ct_dataset_open(ct_dataset **out, const char *cache_dir, bool verify, ct_error *err);
 void ct_dataset_close(ct_dataset *data); /* accepts NULL */
 
+/* NULL when there is none. */
+const ct_item_vectors *ct_dataset_find_vectors(const ct_dataset *data, const char *name);
 /* -1 when there is none. */
 int32_t ct_dataset_platform(const ct_dataset *data, const char *name);
 int64_t ct_dataset_find_user(const ct_dataset *data, int32_t platform, const char *id);

@@ -11,7 +11,7 @@
 
 #define CT__CACHE_FILE "dataset.bin"
 #define CT__CACHE_VOCAB_FILE "vocab.txt"
-enum { CT__CACHE_VERSION = 2, CT__CACHE_ALIGN = 64 };
+enum { CT__CACHE_VERSION = 3, CT__CACHE_ALIGN = 64 };
 
 /* In the order of the file. Those from CT__SECTION_SETTINGS on say how the cache was made and are no content.
  */
@@ -56,10 +56,16 @@ typedef enum ct__section {
     CT__SECTION_REVIEW_TOKENS_BEGIN,
     CT__SECTION_PICTURES,     /* [pictures, P, P, 3] bytes; empty when none are read */
     CT__SECTION_ITEM_PICTURE, /* row of each item's picture, -1: none; empty when none are read */
+    CT__SECTION_VECTORS,      /* f32: the rows of modality 0, then those of modality 1 ... */
+    CT__SECTION_ITEM_VECTOR,  /* [modalities, items]: row in the modality, -1: missing */
+    CT__SECTION_VECTOR_SHAPE, /* [modalities, 2]: rows, width */
+    CT__SECTION_VECTOR_NAME_BEGIN,
+    CT__SECTION_VECTOR_NAME,
     CT__SECTION_VOCAB,    /* the bytes of vocab.txt, so that one rename makes the whole cache appear */
     CT__SECTION_SETTINGS, /* ct__fingerprint_settings */
     CT__SECTION_INPUTS,   /* ct__fingerprint_inputs with its NUL; then, if any, ct__fingerprint_picture of all with one */
     CT__SECTION_REPORT,   /* ct__report_counts of each platform, in int64 */
+    CT__SECTION_VECTOR_REPORT, /* [platforms, modalities, CT__VECTOR_COUNTS] in int64 */
     CT__SECTION_BAD_ROWS, /* the report's first_bad, each with its NUL */
     CT__N_SECTIONS
 } ct__section;
@@ -110,10 +116,17 @@ struct ct_dataset_store {
     const ct__cache_header *header;
     ct_tokenizer *tokenizer;
     const int32_t *user_by_id, *item_by_id;
+    ct_item_vectors *vectors; /* [n_vectors] */
+    int32_t n_vectors;
 };
 
 static inline const void *ct__cache_section(const struct ct_dataset_store *store, ct__section section) {
     return store->map.bytes + store->header->sections[section].offset;
 }
+
+/* vector_sections.c: fills store->vectors from sections that are whole elements, the names being good strings. *bad:
+ * the first section whose content is wrong, -1: none. verify: the values are looked at, too. */
+enum { CT__VECTOR_WIDTH_MAX = 65536 };
+ct_status ct__dataset_open_vectors(struct ct_dataset_store *store, bool verify, int *bad, ct_error *err);
 
 #endif

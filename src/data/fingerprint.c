@@ -60,6 +60,11 @@ static void put_platform(lines *l, const ct_config_platform *p) {
     put(l, key_of(&k, "items.category"), p->items.category);
     put(l, key_of(&k, "items.image"), p->items.image);
     put(l, key_of(&k, "items.entity"), p->items.entity);
+    for (int i = 0; i < p->items.n_vectors; i++) {
+        char rest[90];
+        snprintf(rest, sizeof rest, "items.vectors.%.60s", p->items.vectors[i].name);
+        put(l, key_of(&k, rest), p->items.vectors[i].path);
+    }
     put_paths(l, key_of(&k, "users.path"), &p->users.path);
     put(l, key_of(&k, "users.id"), p->users.id);
     put(l, key_of(&k, "users.text"), p->users.text);
@@ -139,6 +144,7 @@ ct_status ct__fingerprint_inputs(const ct__prepare *p, ct_str *out, ct_error *er
         CT_CHECK(put_inputs(&p->platforms[i].items, out, err));
         CT_CHECK(put_inputs(&p->platforms[i].users, out, err));
         CT_CHECK(put_inputs(&p->platforms[i].interactions, out, err));
+        CT_CHECK(put_inputs(&p->platforms[i].vectors, out, err));
     }
     CT_CHECK(put_inputs(&p->user_links, out, err));
     CT_CHECK(put_inputs(&p->item_links, out, err));

@@ -26,10 +26,12 @@ static ct_status prepare_begin(ct__prepare *p, const ct_config *config, ct_prepa
 }
 
 static void prepare_end(ct__prepare *p) {
+    ct__prepare_free_vectors(p);
     for (int i = 0; p->platforms && i < p->config->n_platforms; i++) {
         ct__inputs_free(&p->platforms[i].items);
         ct__inputs_free(&p->platforms[i].users);
         ct__inputs_free(&p->platforms[i].interactions);
+        ct__inputs_free(&p->platforms[i].vectors);
         ct_strmap_free(p->platforms[i].user_ids);
         ct_strmap_free(p->platforms[i].item_ids);
     }
@@ -124,7 +126,9 @@ done:
 static ct_status build(ct__prepare *p, const char *path, const ct_str *settings, const ct_str *inputs,
                        ct_error *err) {
     CT_CHECK(ct__texts_create(&p->texts, p->config->data.cache, err));
+    CT_CHECK(ct__prepare_open_vectors(p, err)); /* before hours of reading */
     CT_CHECK(ct__prepare_read(p, err));
+    CT_CHECK(ct__prepare_match_vectors(p, err));
     CT_CHECK(ct__texts_seal(&p->texts, err));
     CT_CHECK(ct__links_read_files(p, err));
     CT_CHECK(ct__links_check_keys(p, err));

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "data/prepare_state.h"
+#include "data/vector_ids.h"
 
 static void set_state(ct__input *input, const struct stat *info) {
     input->size = (int64_t)info->st_size;
@@ -102,6 +103,20 @@ done:
     return st;
 }
 
+/* The files of vectors and the files of ids beside them. */
+static ct_status find_vectors(ct__inputs *inputs, const ct_config_items *items, ct_error *err) {
+    for (int i = 0; i < items->n_vectors; i++) {
+        char *ids = NULL;
+        CT_CHECK(add_input(inputs, items->vectors[i].path, err));
+        CT_CHECK(ct__vector_ids_find(items->vectors[i].path, &ids, err));
+        const ct_status st = ids ? add_input(inputs, ids, err) : CT_OK;
+        ct_free(ids);
+        CT_CHECK(st);
+    }
+    sort_unique(inputs);
+    return CT_OK;
+}
+
 ct_status ct__prepare_find_inputs(ct__prepare *p, ct_error *err) {
     const ct_config *config = p->config;
     for (int i = 0; i < config->n_platforms; i++) {
@@ -111,6 +126,7 @@ ct_status ct__prepare_find_inputs(ct__prepare *p, ct_error *err) {
         CT_CHECK(find_part(&raw->users, platform, "users", &platform->users.path, false, err));
         CT_CHECK(
             find_part(&raw->interactions, platform, "interactions", &platform->interactions.path, true, err));
+        CT_CHECK(find_vectors(&raw->vectors, &platform->items, err));
     }
     CT_CHECK(add_list(&p->user_links, &config->links.users, "links.users", err));
     CT_CHECK(add_list(&p->item_links, &config->links.items, "links.items", err));

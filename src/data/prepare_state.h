@@ -3,6 +3,7 @@
 #define CT_DATA_PREPARE_STATE_H
 
 #include "base/hash.h"
+#include "base/npy.h"
 #include "base/str.h"
 #include "data/dataset.h"
 #include "data/links.h"
@@ -39,7 +40,7 @@ typedef struct ct__raw_inter {
 typedef struct ct__raw_platform {
     const ct_config_platform *config;
     int32_t index;
-    ct__inputs items, users, interactions;
+    ct__inputs items, users, interactions, vectors;
     ct_strmap *user_ids, *item_ids; /* external id to the number within the platform, in order */
     int64_t user_begin, item_begin; /* raw number of the first */
     int64_t timed, untimed;         /* interactions with and without a time */
@@ -47,6 +48,20 @@ typedef struct ct__raw_platform {
     int n_bad_shown;
     ct_prepare_platform *counts; /* in the report */
 } ct__raw_platform;
+
+/* A platform's file of a modality; path NULL: it gives none. */
+typedef struct ct__vector_file {
+    const char *path; /* the configuration's */
+    ct_npy npy;
+    int64_t *row; /* [raw items of the platform]: its row, -1: none */
+} ct__vector_file;
+
+/* A modality by precomputed vectors. */
+typedef struct ct__vector_input {
+    const char *name; /* the configuration's */
+    int64_t width;
+    ct__vector_file *files; /* [n_platforms] */
+} ct__vector_input;
 
 /* Raw numbers count all users and items that were read; the dataset's numbers only those that are kept. */
 typedef struct ct__prepare {
@@ -58,6 +73,8 @@ typedef struct ct__prepare {
     ct__inputs vocab;                  /* data.vocab, when it is a file */
 
     ct__raw_platform *platforms; /* [config->n_platforms] */
+    ct__vector_input *vectors;   /* [n_vectors], as they are first named */
+    int n_vectors;
     ct__texts texts;
     ct_strmap *events;
     ct__raw_user *users;
@@ -93,6 +110,12 @@ void ct__inputs_free(ct__inputs *inputs);
 /* Size and time of a file that need not be there: -1 and 0 when it cannot be seen. The path is borrowed. */
 void ct__input_look(ct__input *input, char *path);
 
+/* prepare_vectors.c: opens the files of vectors; the widths of a modality must agree. Then, once the items are
+ * read, finds each item's row. */
+ct_status ct__prepare_open_vectors(ct__prepare *p, ct_error *err);
+ct_status ct__prepare_match_vectors(ct__prepare *p, ct_error *err);
+void ct__prepare_free_vectors(ct__prepare *p);
+
 /* read_platform.c: items, users, interactions of every platform into the raw arrays. */
 ct_status ct__prepare_read(ct__prepare *p, ct_error *err);
 
@@ -114,6 +137,9 @@ ct_status ct__prepare_vocabulary(ct__prepare *p, ct_error *err);
 /* prepare_pictures.c: decodes the kept items' pictures into the two sections of the cache; counts broken ones. */
 struct ct__cache_out;
 ct_status ct__prepare_pictures(ct__prepare *p, struct ct__cache_out *out, ct_error *err);
+
+/* vector_sections.c: the kept items' vectors into the sections of the cache; counts what is missing or broken. */
+ct_status ct__prepare_write_vectors(ct__prepare *p, struct ct__cache_out *out, ct_error *err);
 
 /* prepare_write.c: vocab.txt and dataset.bin; fills in what the report says of the result. */
 ct_status ct__prepare_write(ct__prepare *p, const char *path, const ct_str *settings, const ct_str *inputs,

@@ -223,6 +223,11 @@ static ct_status write_origin(writer *w, const ct_str *settings, const ct_str *i
         CT_CHECK(ct__cache_out_write(w->out, ct__report_counts(&report->platforms[i]),
                                      CT__REPORT_COUNTS * sizeof(int64_t), err));
     CT_CHECK(ct__cache_out_end(w->out, err));
+    CT_CHECK(ct__cache_out_begin(w->out, CT__SECTION_VECTOR_REPORT, err));
+    for (int i = 0; i < report->n_platforms * report->n_vectors; i++)
+        CT_CHECK(ct__cache_out_write(w->out, ct__report_vector_counts(&report->vectors[i]),
+                                     CT__VECTOR_COUNTS * sizeof(int64_t), err));
+    CT_CHECK(ct__cache_out_end(w->out, err));
     CT_CHECK(ct__cache_out_begin(w->out, CT__SECTION_BAD_ROWS, err));
     for (int i = 0; i < report->n_first_bad; i++)
         CT_CHECK(ct__cache_out_write(w->out, report->first_bad[i], strlen(report->first_bad[i]) + 1, err));
@@ -274,6 +279,7 @@ ct_status ct__prepare_write(ct__prepare *p, const char *path, const ct_str *sett
     CT_TRY(write_catalogue(&w, err), st, done);
     CT_TRY(write_interactions(&w, err), st, done);
     CT_TRY(ct__prepare_pictures(p, w.out, err), st, done);
+    CT_TRY(ct__prepare_write_vectors(p, w.out, err), st, done);
     CT_TRY(ct__cache_out_section(w.out, CT__SECTION_VOCAB, p->vocab_bytes, p->n_vocab_bytes, err), st, done);
     CT_TRY(write_origin(&w, settings, inputs, err), st, done);
     fill_header(&w, settings);

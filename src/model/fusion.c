@@ -1,8 +1,10 @@
-/* Fusing text and image: concatenation, a gate, or attention among the modalities. */
+/* Fusing text, image and precomputed vectors: concatenation, a gate, or attention among the modalities. */
 #include "model/fusion.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "base/alloc.h"
 
 #define NORM_EPS 1e-5f
 
@@ -53,18 +55,41 @@ static ct_status add_cross_attention(ct_fusion *f, ct_params *params, ct_error *
                          err);
 }
 
+/* "item.fusion.vectors.NAME.weight" for each of the config's. */
+static ct_status add_vectors(ct_fusion *f, const int32_t *widths, ct_params *params, ct_error *err) {
+    const ct_strlist *names = &f->config->vectors;
+    int64_t from = 0;
+    CT_CHECK(ct_calloc((size_t)names->n, sizeof *f->vectors, (void **)&f->vectors, err));
+    for (int i = 0; i < names->n; i++) {
+        ct_fusion_vectors *v = &f->vectors[i];
+        ct_str name = {0};
+        *v = (ct_fusion_vectors){.from = from, .width = widths[i]};
+        from += v->width;
+        ct_status st = ct_str_printf(&name, err, "item.fusion.vectors.%s.weight", names->v[i]);
+        if (st == CT_OK) st = add_weight(params, &v->weight, ct_str_text(&name), f->config->dim, v->width, err);
+        ct_str_free(&name);
+        CT_CHECK(st);
+    }
+    f->n_vectors = names->n;
+    return CT_OK;
+}
+
 ct_status ct_fusion_create(ct_fusion *f, const ct_config_model *config, const ct_text_encoder *text,
-                           ct_params *params, ct_error *err) {
+                           const int32_t *widths, ct_params *params, ct_error *err) {
     const int64_t d = config->dim;
     memset(f, 0, sizeof *f);
     f->config = config;
     f->text = config->item.kind == CT_ENCODER_NONE ? NULL : text;
-    f->n_modalities = f->text ? 2 : 1;
+    f->has_image = config->image.kind != CT_IMAGE_NONE;
+    f->n_modalities = ct_config_n_modalities(config);
     if (f->text)
         CT_CHECK(add_weight(params, &f->text_weight, "item.fusion.text.weight", d, ct_text_encoder_width(&config->item),
                             err));
-    CT_CHECK(ct_resnet_create(&f->image, &config->image, params, err));
-    CT_CHECK(add_weight(params, &f->image_weight, "item.fusion.image.weight", d, f->image.width, err));
+    if (f->has_image) {
+        CT_CHECK(ct_resnet_create(&f->image, &config->image, params, err));
+        CT_CHECK(add_weight(params, &f->image_weight, "item.fusion.image.weight", d, f->image.width, err));
+    }
+    CT_CHECK(add_vectors(f, widths, params, err));
     CT_CHECK(add_batch_norm(f, params, err));
     CT_CHECK(ct_params_add(params, &f->missing, "item.fusion.missing", f->n_modalities, d, CT_INIT_NORMAL,
                            0.02f, true, err));
@@ -76,6 +101,8 @@ ct_status ct_fusion_create(ct_fusion *f, const ct_config_model *config, const ct
 
 void ct_fusion_free(ct_fusion *f) {
     ct_resnet_free(&f->image);
+    ct_free(f->vectors);
+    f->vectors = NULL;
 }
 
 /* ---- forward ------------------------------------------------------------------------------------------- */
@@ -122,23 +149,46 @@ static ct_var normalize_columns(const ct_fusion *f, ct_tape *t, ct_var x, int64_
     return ct_nn_batch_norm_act(t, as_image, no_residual, &f->norm, batch_stats, false).v;
 }
 
+static void text_forward(const ct_fusion *f, ct_tape *t, ct_var into, const ct_device_batch *b) {
+    const ct_item_side *side = &b->host->items;
+    const ct_var text = ct_tape_new(t, side->n_rows, ct_text_encoder_width(&f->config->item), true);
+    ct_text_encoder_forward(f->text, t, text, b, &side->text);
+    ct_nn_linear(t, into, text, f->text_weight, CT_PARAM_NONE);
+}
+
+/* The batch holds only the pictures that are shown; items without one get zeros. */
+static void image_forward(const ct_fusion *f, ct_tape *t, ct_var into, const ct_device_batch *b) {
+    const ct_item_side *side = &b->host->items;
+    const ct_var pooled = ct_resnet_forward(&f->image, t, b);
+    const ct_var placed =
+        ct_nn_place_rows(t, CT_VAR_NEW, pooled, ct_device_i32(b, side->picture_begin, side->n_rows + 1),
+                         ct_device_i32(b, side->picture_ids, side->n_pictures + 1),
+                         ct_device_i32(b, side->picture_row, side->n_pictures));
+    ct_nn_linear(t, into, placed, f->image_weight, CT_PARAM_NONE);
+}
+
+/* Rows of zeros stand where a vector is missing: one product over all rows costs less than packing the others. */
+static void vectors_forward(const ct_fusion_vectors *v, ct_tape *t, ct_var into, const ct_device_batch *b) {
+    const ct_item_side *side = &b->host->items;
+    const ct_tensor all = ct_device_rows(b, side->vectors, CT_DTYPE_F32, side->n_rows, side->vector_width);
+    ct_nn_linear(t, into, ct_tape_input(t, ct_columns(all, v->from, v->width)), v->weight, CT_PARAM_NONE);
+}
+
 void ct_fusion_forward(const ct_fusion *f, ct_tape *t, ct_var into, const ct_device_batch *b) {
     const ct_item_side *side = &b->host->items;
     const int64_t n = side->n_rows, d = f->config->dim;
     int64_t from = 0;
     const ct_var x = ct_tape_new(t, n, f->n_modalities * d, true);
     if (f->text) {
-        const ct_var text = ct_tape_new(t, n, ct_text_encoder_width(&f->config->item), true);
-        ct_text_encoder_forward(f->text, t, text, b, &side->text);
-        ct_nn_linear(t, ct_tape_columns(t, x, 0, d), text, f->text_weight, CT_PARAM_NONE);
-        from = d;
+        text_forward(f, t, ct_tape_columns(t, x, from, d), b);
+        from += d;
     }
-    const ct_var pooled = ct_resnet_forward(&f->image, t, b);
-    const ct_var placed =
-        ct_nn_place_rows(t, CT_VAR_NEW, pooled, ct_device_i32(b, side->picture_begin, n + 1),
-                         ct_device_i32(b, side->picture_ids, side->n_pictures + 1),
-                         ct_device_i32(b, side->picture_row, side->n_pictures));
-    ct_nn_linear(t, ct_tape_columns(t, x, from, d), placed, f->image_weight, CT_PARAM_NONE);
+    if (f->has_image) {
+        image_forward(f, t, ct_tape_columns(t, x, from, d), b);
+        from += d;
+    }
+    for (int i = 0; i < f->n_vectors; i++, from += d)
+        vectors_forward(&f->vectors[i], t, ct_tape_columns(t, x, from, d), b);
     const ct_var z = normalize_columns(f, t, x, n);
     const ct_tensor present = ct_device_rows(b, side->present, CT_DTYPE_I32, n, f->n_modalities);
     /* One modality needs no fusion: its row, or the stand-in, is the result. */

@@ -1,20 +1,26 @@
-/* The item's modalities: each encoder's row projected to the shared size, stand-ins for what is missing,
- * fused. */
+/* The item's modalities: each encoder's row, or precomputed vector, projected to the shared size, stand-ins for
+ * what is missing, fused. */
 #ifndef CT_MODEL_FUSION_H
 #define CT_MODEL_FUSION_H
 
 #include "model/encoders.h"
 #include "model/resnet.h"
 
-enum { CT_MODALITIES_MAX = 2 };
+/* A modality by precomputed vectors: columns [from, from + width) of the batch's, to D columns. */
+typedef struct ct_fusion_vectors {
+    int64_t from, width;
+    ct_param weight;
+} ct_fusion_vectors;
 
-/* Used when the item has an image encoder; without one a text's row goes to the tower's projection as it is.
- */
+/* Used when the item has an image encoder or vectors; a text alone goes to the tower's projection as it is. */
 typedef struct ct_fusion {
     const ct_config_model *config;
     const ct_text_encoder *text; /* NULL: the item has no text encoder */
+    bool has_image;
     ct_resnet image;
-    int n_modalities;
+    int n_vectors;
+    ct_fusion_vectors *vectors; /* [n_vectors] */
+    int n_modalities;           /* M: text, image, vectors, in this order */
     ct_param text_weight, image_weight;                        /* to D columns each; the norm brings a bias */
     ct_batch_norm_params norm;                                 /* of the M D columns */
     ct_param missing;                                          /* [M, D] */
@@ -24,9 +30,9 @@ typedef struct ct_fusion {
 } ct_fusion;
 
 /* Registers everything behind "item.fusion." and "item.image."; text: the item's text encoder (its kind may
- * be NONE). */
+ * be NONE); widths: of config->vectors. */
 ct_status ct_fusion_create(ct_fusion *f, const ct_config_model *config, const ct_text_encoder *text,
-                           ct_params *params, ct_error *err);
+                           const int32_t *widths, ct_params *params, ct_error *err);
 void ct_fusion_free(ct_fusion *f);
 /* The fused rows [items.n_rows, D] into `into`. */
 void ct_fusion_forward(const ct_fusion *f, ct_tape *t, ct_var into, const ct_device_batch *batch);

@@ -1,6 +1,7 @@
 /* The two-tower model: u = normalize(W_u [encoder(user text); person id; history ids] + platform),
- * i = normalize(W_i [encoder(item text); entity id] + platform), score = u . i / temperature. With model.history the
- * user's bracket also has the mean of i over the latest items, as they were encoded last. */
+ * i = normalize(W_i [content; entity id] + platform), score = u . i / temperature; an item's content is its encoded
+ * text, or its modalities fused. With model.history the user's bracket also has the mean of i over the latest items, as
+ * they were encoded last. */
 #ifndef CT_MODEL_MODEL_H
 #define CT_MODEL_MODEL_H
 
@@ -13,6 +14,7 @@ typedef struct ct_model_sizes {
     int32_t vocab;
     int32_t n_platforms;
     int64_t n_persons, n_entities, n_items;
+    const int32_t *vector_widths; /* [config->model.vectors.n]; borrowed until the model is made */
 } ct_model_sizes;
 
 /* Caps of the batches that the model will be given, for planning. encode_rows 0: never encodes. */

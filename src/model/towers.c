@@ -56,8 +56,9 @@ ct_status ct_towers_create(ct_towers *w, const ct_config *config, const ct_model
     CT_CHECK(add_projection(&w->user, "user", config, sizes, params, err));
     CT_CHECK(ct_text_encoder_create(&w->item.encoder, "item.encoder", &m->item, params, sizes->vocab,
                                     config->data.max_item_tokens, err));
-    w->fuses = m->image.kind != CT_IMAGE_NONE;
-    if (w->fuses) CT_CHECK(ct_fusion_create(&w->fusion, m, &w->item.encoder, params, err));
+    w->fuses = ct_config_fuses(m);
+    if (w->fuses)
+        CT_CHECK(ct_fusion_create(&w->fusion, m, &w->item.encoder, sizes->vector_widths, params, err));
     w->item.text_width = w->fuses ? m->dim : ct_text_encoder_width(&m->item);
     w->item.width = w->item.text_width + m->id_items;
     CT_CHECK(add_projection(&w->item, "item", config, sizes, params, err));

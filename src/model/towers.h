@@ -10,14 +10,14 @@
 typedef struct ct_tower {
     ct_text_encoder encoder;
     ct_param projection_weight, projection_bias, platform;
-    int64_t text_width; /* columns of the content (text, or text and image fused), 0: none */
+    int64_t text_width; /* columns of the content (text, or modalities fused), 0: none */
     int64_t width; /* columns of the projection's input */
 } ct_tower;
 
 typedef struct ct_towers {
     const ct_config *config;
     ct_tower user, item;
-    ct_fusion fusion; /* of the item, where it has an image encoder */
+    ct_fusion fusion; /* of the item, where it has more than a text */
     bool fuses;
     int32_t person_table, entity_table; /* -1: none */
     int32_t vectors_table;              /* state: each item's vector as its last training step saw it; -1: none */

@@ -139,6 +139,15 @@ ct_var ct_tape_new(ct_tape *t, int64_t rows, int64_t cols, bool needs_grad) {
     return out;
 }
 
+ct_var ct_tape_input(ct_tape *t, ct_tensor value) {
+    if (ct_tape_failed(t)) return CT_VAR_NEW;
+    ct_error err = CT_ERROR_INIT;
+    ct_var out = CT_VAR_NEW;
+    const ct_status st = add_variable(t, (variable){.value = value, .whole = CT_VAR_NEW}, &out, &err);
+    if (st != CT_OK) ct_tape_fail(t, st, &err);
+    return out;
+}
+
 ct_var ct_tape_columns(ct_tape *t, ct_var whole, int64_t from, int64_t cols) {
     if (ct_tape_failed(t)) return CT_VAR_NEW;
     ct_error err = CT_ERROR_INIT;

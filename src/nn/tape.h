@@ -38,6 +38,8 @@ size_t ct_tape_bytes(const ct_tape *tape); /* both arenas */
 
 /* A new variable with uninitialised value. needs_grad false: an input. */
 ct_var ct_tape_new(ct_tape *tape, int64_t rows, int64_t cols, bool needs_grad);
+/* Device memory of another owner as an input: read only, and good until the pass ends. */
+ct_var ct_tape_input(ct_tape *tape, ct_tensor value);
 /* A column block of `whole` as the destination of a layer: what makes a concatenation without a copy. It is written by
  * one layer and read only as part of the whole. */
 ct_var ct_tape_columns(ct_tape *tape, ct_var whole, int64_t from, int64_t cols);

@@ -52,6 +52,14 @@ static ct_status put_platform(ct_str *out, const ct_prepare_platform *p, ct_erro
     return CT_OK;
 }
 
+static ct_status put_vectors(ct_str *out, const ct_prepare_platform *p, const ct_prepare_vectors *v, ct_error *err) {
+    CT_CHECK(ct_str_printf(out, err, "    %s: %" PRId64 " of %" PRId64 " items have a vector", v->name,
+                           p->n_items - v->missing, p->n_items));
+    if (v->broken) CT_CHECK(ct_str_printf(out, err, "; %" PRId64 " have one that is not finite", v->broken));
+    if (v->unknown) CT_CHECK(ct_str_printf(out, err, "; %" PRId64 " rows name unknown items", v->unknown));
+    return ct_str_puts(out, "\n", err);
+}
+
 static ct_status put_report(ct_str *out, const ct_prepare_report *r, const char *cache, ct_error *err) {
     if (r->reused) {
         CT_CHECK(ct_str_printf(out, err, "cache %s fits: reused\n", cache));
@@ -60,7 +68,11 @@ static ct_status put_report(ct_str *out, const ct_prepare_report *r, const char 
     } else {
         CT_CHECK(ct_str_printf(out, err, "cache %s made\n", cache));
     }
-    for (int i = 0; i < r->n_platforms; i++) CT_CHECK(put_platform(out, &r->platforms[i], err));
+    for (int i = 0; i < r->n_platforms; i++) {
+        CT_CHECK(put_platform(out, &r->platforms[i], err));
+        for (int k = 0; k < r->n_vectors; k++)
+            CT_CHECK(put_vectors(out, &r->platforms[i], &r->vectors[i * r->n_vectors + k], err));
+    }
     for (int i = 0; i < r->n_first_bad; i++) CT_CHECK(ct_str_printf(out, err, "    %s\n", r->first_bad[i]));
     return ct_str_printf(out, err, "%" PRId64 " persons, %" PRId64 " entities, vocabulary of %" PRId64 " tokens\n",
                          r->n_persons, r->n_entities, r->vocab_size);

@@ -80,6 +80,14 @@ static ct_status put_safetensors(ct_str *out, const char *path, ct_error *err) {
 
 /* ---- folders --------------------------------------------------------------------------------------------------- */
 
+/* How many items have a vector of each modality. */
+static ct_status put_vectors(ct_str *out, const ct_dataset *d, ct_error *err) {
+    for (int32_t i = 0; i < d->n_vectors; i++)
+        CT_CHECK(ct_str_printf(out, err, "  vectors %-12s %6d columns, of %" PRId64 " items\n", d->vectors[i].name,
+                               d->vectors[i].width, d->vectors[i].n_rows));
+    return CT_OK;
+}
+
 static ct_status put_platforms(ct_str *out, const ct_dataset *d, ct_error *err) {
     CT_CHECK(ct_str_printf(out, err, "cache, content %016" PRIx64 ", all checksums good\n", d->hash));
     for (int32_t p = 0; p < d->n_platforms; p++)
@@ -87,6 +95,7 @@ static ct_status put_platforms(ct_str *out, const ct_dataset *d, ct_error *err) 
                                ct_strings_get(&d->platform_name, p), d->user_begin[p + 1] - d->user_begin[p],
                                d->item_begin[p + 1] - d->item_begin[p],
                                d->inter_begin[d->user_begin[p + 1]] - d->inter_begin[d->user_begin[p]]));
+    CT_CHECK(put_vectors(out, d, err));
     return ct_str_printf(out, err, "%" PRId64 " persons, %" PRId64 " entities, vocabulary of %d tokens\n", d->n_persons,
                          d->n_entities, ct_tokenizer_size(d->tokenizer));
 }

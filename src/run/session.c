@@ -44,7 +44,15 @@ static ct_status open_data(ct_session *s, ct_error *err) {
 
 ct_model_sizes ct_session_sizes(const ct_session *s) {
     return (ct_model_sizes){ct_tokenizer_size(s->data->tokenizer), s->data->n_platforms, s->data->n_persons,
-                            s->data->n_entities, s->data->n_items};
+                            s->data->n_entities, s->data->n_items, s->vector_widths};
+}
+
+/* The batcher, made before, has found them all. */
+static ct_status find_widths(ct_session *s, ct_error *err) {
+    const ct_strlist *names = &s->config->model.vectors;
+    CT_CHECK(ct_calloc((size_t)names->n, sizeof *s->vector_widths, (void **)&s->vector_widths, err));
+    for (int i = 0; i < names->n; i++) s->vector_widths[i] = ct_dataset_find_vectors(s->data, names->v[i])->width;
+    return CT_OK;
 }
 
 ct_model_caps ct_session_caps(const ct_session *s) {
@@ -61,6 +69,7 @@ ct_status ct_session_open_data(ct_session *s, const ct_config *config, bool trai
     CT_TRY(open_data(s, err), st, fail);
     if (training) CT_TRY(ct_sampler_create(&s->sampler, s->data, &s->split, config, err), st, fail);
     CT_TRY(ct_batcher_create(&s->batcher, s->data, &s->split, s->sampler, config, err), st, fail);
+    CT_TRY(find_widths(s, err), st, fail);
     CT_TRY(ct_device_open(&s->device, config->device, (int)config->threads, err), st, fail);
     return CT_OK;
 fail:
@@ -102,6 +111,7 @@ fail:
 
 void ct_session_close(ct_session *s) {
     ct_batcher_free(s->batcher);
+    ct_free(s->vector_widths);
     ct_model_free(s->model);
     ct_device_close(s->device);
     ct_sampler_free(s->sampler);

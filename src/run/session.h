@@ -15,6 +15,7 @@ typedef struct ct_session {
     ct_device *device;
     ct_model *model;
     ct_batcher *batcher;
+    int32_t *vector_widths;    /* of config->model.vectors */
     int64_t step;              /* at which the weights that were read were written */
 } ct_session;
 

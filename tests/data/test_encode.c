@@ -259,7 +259,7 @@ static void check_list(const ct_batch *b, const void *list, int64_t n) {
 
 static void caps_fill_the_whole_block(void **state) {
     (void)state;
-    const ct_batch_caps caps = {7, 5, 11, 9, 3, 4, 64, 3, 20, true, 0, false, 0};
+    const ct_batch_caps caps = {7, 5, 11, 9, 3, 4, 64, 3, 20, true, 0, false, 6, 3};
     ct_batch b;
     assert_int_equal(ct_batch_create(&b, &caps, NULL), CT_OK);
     memset(b.block, 0x5A, b.block_bytes);
@@ -274,6 +274,14 @@ static void caps_fill_the_whole_block(void **state) {
     assert_int_equal(b.history_seg.seg_begin[26], 21);
     assert_int_equal(b.users.text.by_id.seg_begin[77], 77);
     assert_int_equal(b.items.by_platform.seg_begin[3], 5);
+    assert_int_equal(b.items.vector_width, 6);
+    for (int i = 0; i < 5 * 6; i++) assert_true(b.items.vectors[i] == 0.0f);
+    assert_int_equal(b.items.n_modalities, 3);
+    for (int i = 0; i < 5 * 3; i++) assert_int_equal(b.items.present[i] | b.items.kind[i] | b.items.kind_row[i], 0);
+    assert_int_equal(b.items.modality_begin[5], 15);
+    assert_int_equal(b.items.kind_begin[3], 15);
+    check_list(&b, b.items.vectors, 5 * 6);
+    check_list(&b, b.items.present, 5 * 3);
     for (int i = 0; i < 128; i++) assert_int_equal(b.users.text.ids[i] | b.users.text.row[i], 0);
     for (int i = 0; i < 20; i++) assert_int_equal(b.mask_col[i], 0);
     check_list(&b, b.users.text.ids, 128);
@@ -284,7 +292,7 @@ static void caps_fill_the_whole_block(void **state) {
     assert_null(b.block);
     ct_batch_free(NULL);
 
-    const ct_batch_caps nothing = {0, 0, 0, 0, 0, 0, 1, 0, 0, true, 0, false, 0};
+    const ct_batch_caps nothing = {0, 0, 0, 0, 0, 0, 1, 0, 0, true, 0, false, 0, 0};
     assert_int_equal(ct_batch_create(&b, &nothing, NULL), CT_OK);
     ct_batch_fill_caps(&b, &nothing);
     assert_int_equal(b.mask_begin[0], 0);
@@ -298,13 +306,15 @@ static void impossible_caps_are_refused(void **state) {
         ct_status status;
         const char *message;
     } cases[] = {
-        {{-1, 5, 11, 9, 3, 4, 64, 3, 20, true, 0, false, 0}, CT_ERR_ARGUMENT, "caps of -1 pairs"},
-        {{7, 5, 11, 9, 3, 4, 0, 3, 20, true, 0, false, 0}, CT_ERR_ARGUMENT, "bucket 0"},
-        {{1 << 20, 5, 1 << 12, 9, 3, 4, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "data.max_user_tokens"},
-        {{7, 1 << 20, 11, 1 << 12, 3, 4, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "data.max_item_tokens"},
-        {{1 << 20, 5, 1, 9, 1 << 12, 0, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "model.ids.history"},
-        {{1 << 20, 5, 1, 9, 3, 1 << 12, 64, 3, 20, true, 0, false, 0}, CT_ERR_CONFIG, "model.history"},
-        {{7, 5, 11, 9, 3, 4, 64, 3, INT64_C(1) << 31, true, 0, false, 0}, CT_ERR_CONFIG, "known positives"},
+        {{-1, 5, 11, 9, 3, 4, 64, 3, 20, true, 0, false, 0, 0}, CT_ERR_ARGUMENT, "caps of -1 pairs"},
+        {{7, 5, 11, 9, 3, 4, 64, 3, 20, true, 0, false, -1, 0}, CT_ERR_ARGUMENT, "none negative"},
+        {{7, 1 << 20, 11, 9, 3, 4, 64, 3, 20, true, 0, false, 4, 1 << 12}, CT_ERR_CONFIG, "modalities"},
+        {{7, 5, 11, 9, 3, 4, 0, 3, 20, true, 0, false, 0, 0}, CT_ERR_ARGUMENT, "bucket 0"},
+        {{1 << 20, 5, 1 << 12, 9, 3, 4, 64, 3, 20, true, 0, false, 0, 0}, CT_ERR_CONFIG, "data.max_user_tokens"},
+        {{7, 1 << 20, 11, 1 << 12, 3, 4, 64, 3, 20, true, 0, false, 0, 0}, CT_ERR_CONFIG, "data.max_item_tokens"},
+        {{1 << 20, 5, 1, 9, 1 << 12, 0, 64, 3, 20, true, 0, false, 0, 0}, CT_ERR_CONFIG, "model.ids.history"},
+        {{1 << 20, 5, 1, 9, 3, 1 << 12, 64, 3, 20, true, 0, false, 0, 0}, CT_ERR_CONFIG, "model.history"},
+        {{7, 5, 11, 9, 3, 4, 64, 3, INT64_C(1) << 31, true, 0, false, 0, 0}, CT_ERR_CONFIG, "known positives"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ct_batch b;

@@ -63,9 +63,22 @@ ct_config test_config_pictures(ct_fusion_kind fusion, bool with_text) {
     return c;
 }
 
+ct_config test_config_vectors(ct_fusion_kind fusion, bool with_text) {
+    static char *names[] = {"audio", "video"};
+    ct_config c = test_config_text_cnn();
+    c.model.fusion = fusion;
+    c.model.vectors = (ct_strlist){names, TEST_VECTORS};
+    if (!with_text) c.model.item = (ct_config_encoder){.kind = CT_ENCODER_NONE};
+    return c;
+}
+
 ct_model_sizes test_sizes(void) {
-    return (ct_model_sizes){
-        .vocab = TEST_VOCAB, .n_platforms = TEST_PLATFORMS, .n_persons = TEST_PERSONS, .n_entities = TEST_ENTITIES};
+    static const int32_t widths[TEST_VECTORS] = {5, 9};
+    return (ct_model_sizes){.vocab = TEST_VOCAB,
+                            .n_platforms = TEST_PLATFORMS,
+                            .n_persons = TEST_PERSONS,
+                            .n_entities = TEST_ENTITIES,
+                            .vector_widths = widths};
 }
 
 ct_model_caps test_caps(const ct_config *config) {
@@ -78,7 +91,8 @@ ct_model_caps test_caps(const ct_config *config) {
                                   .bucket = (int32_t)config->data.bucket,
                                   .n_platforms = TEST_PLATFORMS,
                                   .picture_size = m->image.kind == CT_IMAGE_NONE ? 0 : TEST_PICTURE,
-                                  .n_modalities = m->item.kind == CT_ENCODER_NONE ? 1 : 2};
+                                  .vector_width = m->vectors.n > 0 ? TEST_VECTOR_WIDTH : 0,
+                                  .n_modalities = ct_config_fuses(m) ? ct_config_n_modalities(m) : 0};
     ct_model_caps caps = {encode, encode};
     caps.train.augment = encode.picture_size > 0;
     caps.train.mask_entries = TEST_PAIRS * TEST_ITEMS;
@@ -279,6 +293,33 @@ static void draw_pictures(ct_rng *rng, ct_batch *b) {
     test_batch_fill_pictures(b, &(test_pictures){n, row, present, pixels, crop, flip, {0.9f, 0.95f, 1.0f}});
 }
 
+/* The columns of each modality's vectors: two items of three have the first, all but one the second. */
+static void draw_vectors(ct_rng *rng, ct_item_side *s, int32_t r, int32_t *present) {
+    float *v = s->vectors + (int64_t)r * TEST_VECTOR_WIDTH;
+    present[0] = r % 3 != 1;
+    present[1] = r != 7;
+    for (int32_t k = 0; k < TEST_VECTOR_WIDTH; k++) v[k] = present[k >= 5] ? (float)ct_rng_normal(rng) : 0.0f;
+}
+
+/* Vectors, and presence of all modalities; some texts are hidden. */
+static void draw_modalities(ct_rng *rng, ct_batch *b, const ct_batch_caps *caps) {
+    ct_item_side *s = &b->items;
+    const int32_t m = s->n_modalities = caps->n_modalities;
+    s->vector_width = caps->vector_width;
+    s->modality_begin[0] = 0;
+    for (int32_t r = 0; r < s->n_rows; r++) {
+        int32_t *present = s->present + m * r;
+        if (s->text.n_rows > 0) *present++ = r % 5 != 1 && s->text.offsets[r + 1] > s->text.offsets[r];
+        if (s->picture_size > 0) *present++ = r % 4 != 1;
+        if (s->vector_width > 0) draw_vectors(rng, s, r, present);
+        s->modality_begin[r + 1] = m * (r + 1);
+        for (int32_t k = 0; k < m; k++) s->kind[m * r + k] = k;
+    }
+    for (int32_t k = 0; s->kind_begin && k <= m; k++) s->kind_begin[k] = k * s->n_rows;
+    for (int32_t k = 0; s->kind_begin && k < m; k++)
+        for (int32_t r = 0; r < s->n_rows; r++) s->kind_row[k * s->n_rows + r] = m * r + k;
+}
+
 static ct_batch random_batch(const ct_config *config, const ct_batch_caps *caps, uint32_t stream, int32_t n_pairs,
                              int32_t n_items) {
     drawn d = {0};
@@ -304,6 +345,7 @@ static ct_batch random_batch(const ct_config *config, const ct_batch_caps *caps,
     if (config->model.id_items) p.entity = (test_rows){d.offsets[4], d.ids[4]};
     test_batch_fill(&b, &p, 0);
     if (caps->picture_size > 0) draw_pictures(&rng, &b);
+    if (caps->vector_width > 0) draw_modalities(&rng, &b, caps);
     return b;
 }
 

@@ -20,7 +20,9 @@ enum {
     TEST_PAIRS = 12,
     TEST_ITEMS = 12,
     TEST_BUCKET = 8,
-    TEST_PICTURE = 20 /* side of a stored picture */
+    TEST_PICTURE = 20, /* side of a stored picture */
+    TEST_VECTORS = 2,
+    TEST_VECTOR_WIDTH = 5 + 9 /* of both modalities by vectors */
 };
 
 /* Ids of rows that follow one another: row n is ids[offsets[n]] to ids[offsets[n + 1]]. offsets NULL: no such input. */
@@ -41,6 +43,8 @@ ct_config test_config_text_cnn(void);
 ct_config test_config_two_transformers(void);
 /* The first of the two with a small ResNet over 16 pixels, as one modality where the item's text is then taken away. */
 ct_config test_config_pictures(ct_fusion_kind fusion, bool with_text);
+/* The first of the two with vectors "audio" of 5 and "video" of 9 columns, and no picture. */
+ct_config test_config_vectors(ct_fusion_kind fusion, bool with_text);
 ct_model_sizes test_sizes(void);
 /* Both kinds of pass at the sizes above; what the config lacks (a text, a history) has no room. */
 ct_model_caps test_caps(const ct_config *config);

@@ -18,6 +18,13 @@ static ct_config gradient_config(ct_fusion_kind fusion, bool with_text) {
     return c;
 }
 
+static ct_config vectors_config(ct_fusion_kind fusion, bool with_text) {
+    ct_config c = test_config_vectors(fusion, with_text);
+    c.loss.logq = CT_LOGQ_KIND_CLASSIC;
+    c.loss.temperature = 1.0;
+    return c;
+}
+
 static void gated(void **state) {
     static const char *const names[] = {"item.fusion.text.weight",     "item.fusion.image.weight",
                                         "item.fusion.batch_norm.weight", "item.fusion.batch_norm.bias",
@@ -64,6 +71,42 @@ static void image_alone(void **state) {
     ct_config config = gradient_config(CT_FUSION_GATED, false);
     check_gradients(&config, names, sizeof names / sizeof *names, TEST_GRADIENT_STEP);
     config.model.image.batch_norm = CT_BATCH_NORM_FROZEN;
+    check_gradients(&config, names, sizeof names / sizeof *names, TEST_GRADIENT_STEP);
+}
+
+/* Two modalities by vectors beside the text, each kind of fusion; no picture anywhere. */
+static void vectors(void **state) {
+    static const char *const names[] = {
+        "item.fusion.vectors.audio.weight", "item.fusion.vectors.video.weight", "item.fusion.text.weight",
+        "item.fusion.batch_norm.weight",    "item.fusion.batch_norm.bias",      "item.fusion.missing",
+        "item.projection.weight"};
+    static const char *const mix[] = {"item.fusion.mix.weight", "item.fusion.mix.bias"};
+    static const char *const attention[] = {"item.fusion.kind", "item.fusion.qkv.weight", "item.fusion.output.weight",
+                                            "item.fusion.norm.weight"};
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        const ct_config config = vectors_config((ct_fusion_kind)kind, true);
+        check_gradients(&config, names, sizeof names / sizeof *names, TEST_GRADIENT_STEP);
+        if (kind != CT_FUSION_CROSS_ATTENTION) check_gradients(&config, mix, 2, TEST_GRADIENT_STEP);
+        if (kind == CT_FUSION_CROSS_ATTENTION) check_gradients(&config, attention, 4, TEST_GRADIENT_STEP);
+    }
+}
+
+static void vectors_without_a_text(void **state) {
+    static const char *const names[] = {"item.fusion.vectors.audio.weight", "item.fusion.vectors.video.weight",
+                                        "item.fusion.missing", "item.projection.weight"};
+    (void)state;
+    ct_config config = vectors_config(CT_FUSION_GATED, false);
+    check_gradients(&config, names, sizeof names / sizeof *names, TEST_GRADIENT_STEP);
+}
+
+static void vectors_beside_pictures(void **state) {
+    static const char *const names[] = {"item.fusion.vectors.audio.weight", "item.fusion.vectors.video.weight",
+                                        "item.fusion.image.weight", "item.fusion.text.weight", "item.fusion.missing",
+                                        "item.fusion.mix.weight"};
+    (void)state;
+    ct_config config = gradient_config(CT_FUSION_GATED, true);
+    config.model.vectors = vectors_config(CT_FUSION_GATED, true).model.vectors;
     check_gradients(&config, names, sizeof names / sizeof *names, TEST_GRADIENT_STEP);
 }
 
@@ -190,11 +233,40 @@ static void vectors_follow_what_is_present(void **state) {
     }
 }
 
+/* A vector changes its own item and no other; the columns of one that is missing change nothing, whatever they hold. */
+static void items_follow_their_vectors(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        const ct_config config = vectors_config((ct_fusion_kind)kind, true);
+        ct_device *device = test_device(1);
+        ct_model *model = test_model(&config, device, false);
+        ct_batch batch = test_batch_to_encode(&config, 77, TEST_PAIRS, TEST_ITEMS);
+        float first[TEST_ITEMS * 16], second[TEST_ITEMS * 16];
+        test_liven(model);
+        encode(model, &batch, first);
+        batch.items.vectors[3 * TEST_VECTOR_WIDTH + 2] += 1.0f; /* item 3's audio */
+        encode(model, &batch, second);
+        for (int32_t r = 0; r < TEST_ITEMS; r++)
+            assert_true((memcmp(first + r * 16, second + r * 16, 16 * sizeof(float)) != 0) == (r == 3));
+        assert_int_equal(batch.items.present[3 * 4 + 1], 0); /* item 4 has no audio */
+        batch.items.vectors[4 * TEST_VECTOR_WIDTH + 2] = 50.0f;
+        encode(model, &batch, first);
+        assert_memory_equal(first, second, sizeof first);
+        ct_batch_free(&batch);
+        ct_model_free(model);
+        ct_device_close(device);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(gated),
                                        cmocka_unit_test(concatenated),
                                        cmocka_unit_test(cross_attention),
                                        cmocka_unit_test(image_alone),
+                                       cmocka_unit_test(vectors),
+                                       cmocka_unit_test(vectors_without_a_text),
+                                       cmocka_unit_test(vectors_beside_pictures),
+                                       cmocka_unit_test(items_follow_their_vectors),
                                        cmocka_unit_test(running_statistics),
                                        cmocka_unit_test(no_picture_in_the_batch),
                                        cmocka_unit_test(vectors_follow_what_is_present)};

@@ -48,8 +48,9 @@ static void with_dropout(ct_config_encoder *encoder) {
 static void a_step_allocates_nothing(void **state) {
     (void)state;
     ct_config configs[] = {test_config_text_cnn(), test_config_two_transformers(),
-                           test_config_pictures(CT_FUSION_CROSS_ATTENTION, true)};
-    for (int i = 0; i < 3; i++) {
+                           test_config_pictures(CT_FUSION_CROSS_ATTENTION, true),
+                           test_config_vectors(CT_FUSION_CONCAT, true)};
+    for (int i = 0; i < 4; i++) {
         with_dropout(&configs[i].model.user);
         with_dropout(&configs[i].model.item);
         for (int threads = 1; threads <= 2; threads++) ragged_steps(&configs[i], threads);
@@ -59,7 +60,7 @@ static void a_step_allocates_nothing(void **state) {
 /* Every allocation of ct_model_create is refused once. */
 static void creation_without_memory(void **state) {
     (void)state;
-    const ct_config config = test_config_text_cnn();
+    const ct_config config = test_config_vectors(CT_FUSION_GATED, true);
     const ct_model_sizes sizes = test_sizes();
     const ct_model_caps caps = test_caps(&config);
     ct_device *device = test_device(1);
@@ -114,9 +115,10 @@ static void scratch_without_memory(void **state) {
 static void measuring_agrees_with_what_is_taken(void **state) {
     (void)state;
     const ct_config configs[] = {test_config_text_cnn(), test_config_two_transformers(),
-                                 test_config_pictures(CT_FUSION_GATED, true)};
+                                 test_config_pictures(CT_FUSION_GATED, true),
+                                 test_config_vectors(CT_FUSION_CROSS_ATTENTION, true)};
     const ct_model_sizes sizes = test_sizes();
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         const ct_config *config = &configs[i / 2];
         ct_model_caps caps = test_caps(config);
         if (i % 2) caps.encode.items *= 40; /* encoding takes most */
@@ -140,7 +142,7 @@ static void measuring_agrees_with_what_is_taken(void **state) {
 
 static void measuring_without_memory(void **state) {
     (void)state;
-    const ct_config config = test_config_text_cnn();
+    const ct_config config = test_config_vectors(CT_FUSION_GATED, true);
     const ct_model_sizes sizes = test_sizes();
     const ct_model_caps caps = test_caps(&config);
     ct_device *device = test_device(1);

@@ -167,6 +167,26 @@ static void an_input_has_no_gradient(void **state) {
 }
 
 /* A layer whose output nobody reads has nothing to do; its parameters' gradients stay as they are. */
+/* Memory of another owner: nothing of the arenas is taken for it, and no gradient goes there. */
+static void memory_from_outside_is_an_input(void **state) {
+    test_bench *b = *state;
+    float outside[12] = {0};
+    const ct_tensor columns = ct_columns(ct_f32(outside, 2, 6), 1, 3);
+    ct_error err = CT_ERROR_INIT;
+    plan_room(b, 64, 64);
+    const ct_var before = ct_tape_new(b->tape, 1, 4, true), v = ct_tape_input(b->tape, columns),
+                 after = ct_tape_new(b->tape, 1, 4, true);
+    const ct_tensor value = ct_tape_value(b->tape, v);
+    assert_ptr_equal(value.data, outside + 1);
+    assert_int_equal(value.ld, 6);
+    assert_int_equal(value.cols, 3);
+    assert_false(ct_tape_needs_grad(b->tape, v));
+    assert_true((char *)ct_tape_value(b->tape, after).data - (char *)ct_tape_value(b->tape, before).data <= 256);
+    read_var(b, v, 1.0f, NULL);
+    assert_ok(ct_tape_backward(b->tape, &err), &err);
+    assert_null(ct_tape_grad(b->tape, v).data);
+}
+
 static void what_nobody_reads_gets_no_gradient(void **state) {
     test_bench *b = *state;
     ct_error err = CT_ERROR_INIT;
@@ -399,6 +419,7 @@ int main(void) {
                                        ON_BENCH(layers_write_into_blocks),
                                        ON_BENCH(the_first_writer_overwrites_and_the_next_add),
                                        ON_BENCH(an_input_has_no_gradient),
+                                       ON_BENCH(memory_from_outside_is_an_input),
                                        ON_BENCH(what_nobody_reads_gets_no_gradient),
                                        ON_BENCH(one_of_a_pair_is_frozen),
                                        ON_BENCH(a_pass_that_does_not_train_records_nothing),
