@@ -4,10 +4,25 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* Large pages: what a block of several of them can have inside. */
+#define LARGE_PAGE ((uintptr_t)2 << 20)
+
+/* Asks for large pages: passes over big arrays otherwise spend much of their time looking pages up (the first 100 of a
+ * million vectors took 1.5 times as long, AdamW 1.14 times). Advice only: a system that has none says no, and the block
+ * is as good. */
+static void advise_large_pages(void *block, size_t bytes) {
+    const uintptr_t from = ((uintptr_t)block + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE,
+                    to = ((uintptr_t)block + bytes) / LARGE_PAGE * LARGE_PAGE;
+    if (to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+}
 
 static void *default_allocate(void *ctx, size_t bytes) {
     (void)ctx;
-    return aligned_alloc(CT_ALIGN, bytes);
+    void *block = aligned_alloc(CT_ALIGN, bytes);
+    if (block && bytes >= 2 * LARGE_PAGE) advise_large_pages(block, bytes);
+    return block;
 }
 static void default_release(void *ctx, void *block) {
     (void)ctx;

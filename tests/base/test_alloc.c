@@ -1,5 +1,7 @@
 /* Memory and arenas: alignment, zeroes, overflow, an allocator that refuses, planning without memory. */
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/support/cmocka.h"
 #include "tests/support/failing_alloc.h"
@@ -24,6 +26,34 @@ static void calloc_zeroes_and_aligns(void **state) {
         ct_free(block);
     }
     ct_free(NULL);
+}
+
+/* Do the flags of the mapping around p hold "hg"? */
+static bool large_pages_advised(const void *p) {
+    char line[512];
+    unsigned long from = 0, to = 0, a, b;
+    bool advised = false;
+    FILE *f = fopen("/proc/self/smaps", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%lx-%lx ", &a, &b) == 2) from = a, to = b;
+        if (strncmp(line, "VmFlags:", 8) == 0 && (unsigned long)p >= from && (unsigned long)p < to)
+            advised = strstr(line, " hg") != NULL;
+    }
+    fclose(f);
+    return advised;
+}
+
+static void big_blocks_ask_for_large_pages(void **state) {
+    char *block = NULL;
+    (void)state;
+    if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) != 0) skip();
+    assert_int_equal(ct_calloc((size_t)64 << 20, 1, (void **)&block, NULL), CT_OK);
+    assert_true(large_pages_advised(block + (32 << 20)));
+    ct_free(block);
+    assert_int_equal(ct_calloc((size_t)1 << 20, 1, (void **)&block, NULL), CT_OK);
+    assert_false(large_pages_advised(block));
+    ct_free(block);
 }
 
 static void sizes_that_overflow_are_refused(void **state) {
@@ -186,7 +216,8 @@ static void a_dry_arena_only_counts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calloc_zeroes_and_aligns),      cmocka_unit_test(sizes_that_overflow_are_refused),
+        cmocka_unit_test(calloc_zeroes_and_aligns), cmocka_unit_test(big_blocks_ask_for_large_pages),
+        cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(grow_keeps_doubles_and_zeroes), cmocka_unit_test(copies_of_strings),
         cmocka_unit_test(a_refusing_allocator),          cmocka_unit_test(arena_carves_and_rolls_back),
         cmocka_unit_test(arena_says_what_is_missing),    cmocka_unit_test(a_dry_arena_only_counts),
