@@ -42,6 +42,19 @@ static void add_column_sums(const ct_kctx *ctx, float *db, ct_tensor dy, float *
     ct_add_partials(ctx, db, partial, blocks, dy.cols);
 }
 
+/* dw += dy^T x. oneDNN packs 384 rows of dy and x at a time, which misses the caches where rows are wide: with 192 rows a
+ * product, dw [1536, 384] over 2304 rows ran at 141 GFLOP/s instead of 115 on one core. Where dw itself is far larger
+ * than a core's cache, passing over it more often costs more than that. */
+#define DW_ROWS 192
+#define DW_SMALL ((int64_t)1 << 20)
+static ct_status add_dw(const ct_kctx *ctx, ct_tensor dw, ct_tensor dy, ct_tensor x) {
+    const int64_t step = dw.rows * dw.cols <= DW_SMALL ? DW_ROWS : dy.rows;
+    for (int64_t t = 0; t < dy.rows; t += step)
+        CT_CHECK(ctx->gemm(true, false, dw.rows, dw.cols, ct_min_i64(step, dy.rows - t), 1.0f, ct_row(dy, t), dy.ld,
+                           ct_row(x, t), x.ld, 1.0f, dw.data, dw.ld, ctx->err));
+    return CT_OK;
+}
+
 ct_status CT_CPU(linear_backward)(ct_kctx *ctx, const struct ct_linear_backward_args *args) {
     const ct_tensor dx = args->dx, dw = args->dw, dy = args->dy, x = args->x, w = args->w;
     const int64_t blocks = ct_sum_blocks(dy.rows);
@@ -54,8 +67,5 @@ ct_status CT_CPU(linear_backward)(ct_kctx *ctx, const struct ct_linear_backward_
     if (dx.data)
         CT_CHECK(ctx->gemm(false, false, dy.rows, dx.cols, dy.cols, 1.0f, dy.data, dy.ld, w.data, w.ld, args->beta,
                            dx.data, dx.ld, ctx->err));
-    if (dw.data)
-        CT_CHECK(ctx->gemm(true, false, dy.cols, dw.cols, dy.rows, 1.0f, dy.data, dy.ld, x.data, x.ld, 1.0f, dw.data,
-                           dw.ld, ctx->err));
-    return CT_OK;
+    return dw.data ? add_dw(ctx, dw, dy, x) : CT_OK;
 }
