@@ -22,7 +22,7 @@ cd "$(dirname "$0")/.."
 CONFIG=examples/three-apps.yaml
 OUT=$BUILD/ablation
 RUNS=runs/ablation
-SIDE=32 # of a picture in pixels
+SIDE=24 # of a picture in pixels
 METRIC=ndcg@10
 
 seeds=$(seed_list)
