@@ -348,8 +348,9 @@ static void damaged_sections_are_refused(void **state) {
     int64_t *shape = (int64_t *)(void *)(b.v + h->sections[CT__SECTION_VECTOR_SHAPE].offset);
     float *values = (float *)(void *)(b.v + h->sections[CT__SECTION_VECTORS].offset);
     static const int32_t wrong_rows[] = {4, -2, INT32_MAX, INT32_MIN};
-    static const int64_t wrong_shapes[][2] = {{5, 3},  {3, 3},          {4, 2},         {2, 6},         {-4, -3},
-                                              {12, 1}, {4, 3 + 65536}, {INT64_MAX, 3}, {4, INT64_MIN}, {0, 0}};
+    static const int64_t wrong_shapes[][2] = {{5, 3},        {3, 3},         {4, 2},         {2, 6}, {-4, -3},
+                                              {4, 3 + 65536}, {INT64_MAX, 3}, {4, INT64_MIN}, {0, 0},
+                                              {12, 1}}; /* more rows than there are items */
     for (size_t i = 0; i < sizeof wrong_rows / sizeof *wrong_rows; i++) {
         rows[1] = wrong_rows[i];
         expect_refused(&w, b, false);
@@ -357,11 +358,8 @@ static void damaged_sections_are_refused(void **state) {
     rows[1] = 1;
     for (size_t i = 0; i < sizeof wrong_shapes / sizeof *wrong_shapes; i++) {
         memcpy(shape, wrong_shapes[i], 2 * sizeof *shape);
-        if (shape[0] * shape[1] == 12 && shape[0] >= 4) continue; /* 12 rows of 1 are more than there are items */
         expect_refused(&w, b, false);
     }
-    shape[0] = 12, shape[1] = 1;
-    expect_refused(&w, b, false);
     shape[0] = 4, shape[1] = 3;
     values[5] = INFINITY; /* what is looked at when all is */
     expect_refused(&w, b, true);
