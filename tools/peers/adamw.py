@@ -2,7 +2,8 @@
 
 import torch
 
-from with_torch import fastest, start
+from ways import fastest
+from with_torch import start
 
 N = 100_000_000
 

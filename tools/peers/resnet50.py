@@ -4,7 +4,8 @@ here. A step uses the batch's statistics and takes a fixed gradient of the poole
 import torch
 import torchvision
 
-from with_torch import fastest, normalised, pictures, start
+from ways import fastest
+from with_torch import normalised, pictures, start
 
 ROWS, SIZE, WIDTH = 8, 224, 2048
 

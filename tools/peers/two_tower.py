@@ -8,7 +8,8 @@ from torch.nn.functional import cross_entropy, normalize
 import texts
 from text_cnn import FILTERS, WIDTHS, TextCnn
 from user_tower import HIDDEN, Tower
-from with_torch import fastest, normalised, pictures, start
+from ways import fastest
+from with_torch import normalised, pictures, start
 
 PAIRS, STEPS, SIZE, DIM = 32, 2, 112, 256
 

@@ -1,25 +1,11 @@
 """What the peers on PyTorch share."""
 
-import time
-
 import torch
 
 
 def start(threads):
     torch.set_num_threads(threads)
     torch.manual_seed(20)
-
-
-def fastest(ways):
-    """The faster of several ways (name: function of one repetition) after a warm-up of each: name and function."""
-    seconds = {}
-    for name, way in ways.items():
-        way()
-        begin = time.perf_counter()
-        way()
-        seconds[name] = time.perf_counter() - begin
-    best = min(seconds, key=seconds.get)
-    return best, ways[best]
 
 
 def pictures(n, size):
