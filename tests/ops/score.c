@@ -68,6 +68,7 @@ static const op_shape topk_shapes[] = {
     {{2, 5, 3, 9}, 0},
     {{3, 8, 7, 8}, EXCLUDE},
     {{4, 33, 16, 10}, EXCLUDE | ALL},
+    {{257, 9, 5, 4}, 0}, /* several blocks of queries; of items below */
     {{5, 63, 17, 1}, 0},
     {{17, 65, 15, 64}, 0},
     {{9, 1025, 33, 10}, EXCLUDE},
@@ -207,7 +208,7 @@ static const op_field rank_fields[] = {
 static const op_shape rank_shapes[] = {
     {{3, 20, 4}, EXCLUDE},          {{0, 9, 4}, 0},         {{3, 1, 4}, 0},    {{1, 2, 1}, 0},
     {{4, 33, 16}, EXCLUDE | ALL},   {{5, 63, 17}, EXCLUDE}, {{17, 65, 15}, 0}, {{3, 1025, 33}, EXCLUDE},
-    {{7, 1500, 64}, EXCLUDE | ALL},
+    {{7, 1500, 64}, EXCLUDE | ALL}, {{257, 9, 5}, 0}, {{2, 2050, 5}, EXCLUDE}, /* several blocks */
 };
 
 static void rank_setup(op_run *run) {
