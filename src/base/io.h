@@ -47,9 +47,9 @@ ct_status ct_path_join(const char *a, const char *b, char **out, ct_error *err);
 /* The folder part of path ("." when there is none). */
 ct_status ct_path_dir(const char *path, char **out, ct_error *err);
 
-/* Tests only: the nth call of base/io_calls.h from now (create, write, sync, close, rename, remove) fails with the given
- * errno (0 turns it off), or, with CT_IO_FAULT_KILL, is the moment of a kill -9. Returns how many such calls were made
- * since it was last set. The CLI sets it from CROSSTOWER_TEST_IO_FAULT="N:ERRNO" or "N:kill". */
+/* Tests only: the nth call of base/io_calls.h from now (create, write, sync, close, rename, remove) fails with the
+ * given errno (0 turns it off), or, with CT_IO_FAULT_KILL, is the moment of a kill -9. Returns how many such calls were
+ * made since it was last set. The CLI sets it from CROSSTOWER_TEST_IO_FAULT="N:ERRNO" or "N:kill". */
 enum { CT_IO_FAULT_KILL = -9 };
 uint64_t ct_io_set_fault(uint64_t nth, int error_number);
 

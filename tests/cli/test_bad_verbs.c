@@ -27,7 +27,8 @@ static const bad cases[] = {
     {"eval: another size than the checkpoint", "eval" RUN "model.dim=8", 2, {BEST, "want"}},
     {"eval: without the id tables", "eval" RUN "model.ids.items=0 model.ids.history=0", 2, {BEST}},
     {"eval: another encoder", "eval" RUN "model.user.hidden=32", 2, {BEST}},
-    {"eval: pictures that the checkpoint lacks", "eval" RUN "model.item.image=resnet18 data.picture_size=64 data.cache=c1", 2, {BEST}},
+    {"eval: pictures that the checkpoint lacks",
+     "eval" RUN "model.item.image=resnet18 data.picture_size=64 data.cache=c1", 2, {BEST}},
     {"eval: other data", "eval" RUN "data.k_core.users=3 data.k_core.items=9 data.cache=c1", 2, {BEST}},
     {"eval: vectors to compare that are not there", "eval" RUN "eval.compare={x:none}", 2, {"none"}},
     {"eval: a metric that is none", "eval" RUN "eval.best=gini@10", 2, {"eval.best", "gini@10", "recall@k"}},
@@ -40,10 +41,12 @@ static const bad cases[] = {
     {"export: under a file", "export" RUN "--out links.csv/bundle", 1, {"links.csv"}},
     {"export: into proc", "export" RUN "--out /proc/crosstower/bundle", 1, {"/proc/crosstower"}},
     {"export: format", "export" RUN "--out new export.formats=[npz]", 2, {"export.formats", "npz", "npy"}},
-    {"export: halves of what has none", "export" RUN "--out new export.dtype=f16 export.formats=[csv]", 2, {"f16", "csv"}},
+    {"export: halves of what has none", "export" RUN "--out new export.dtype=f16 export.formats=[csv]", 2,
+     {"f16", "csv"}},
     {"export: a checkpoint that is not there", "export" RUN "--out new --checkpoint no", 2, {"'no'", "no such file"}},
     {"export: a damaged checkpoint", "export" RUN "--out new --checkpoint cut", 1, {"cut"}},
-    {"export: a run that is not there", "export" RUN "--out new run_dir=nowhere", 2, {"nowhere", "holds no checkpoint"}},
+    {"export: a run that is not there", "export" RUN "--out new run_dir=nowhere", 2,
+     {"nowhere", "holds no checkpoint"}},
 
     {"embed: over a bundle", "embed" RUN "--texts texts.csv --out bundle", 2, {"bundle", "crosstower-texts-1"}},
     {"embed: a file of no texts", "embed" RUN "--texts empty --out new", 1, {"empty"}},
@@ -56,12 +59,14 @@ static const bad cases[] = {
     {"embed: side", "embed" RUN "--texts texts.csv --out new --side both", 2, {"both", "user, item"}},
     {"embed: platform", "embed" RUN "--texts texts.csv --out new --platform shoe", 2, {"shoe", "there are shop"}},
     {"embed: under a file", "embed" RUN "--texts texts.csv --out links.csv/new", 1, {"links.csv"}},
-    {"embed: a tower without text", "embed run.yaml --texts texts.csv --out new --side item model.item.text=none", 2, {"item"}},
+    {"embed: a tower without text", "embed run.yaml --texts texts.csv --out new --side item model.item.text=none", 2,
+     {"item"}},
 
     {"recommend: an unknown user", "recommend" RUN "--user w99", 2, {"'w99' is unknown", "did you mean"}},
     {"recommend: a user of two platforms", "recommend" RUN "--user u3", 2, {"--user-platform"}},
     {"recommend: a user of another platform", "recommend" RUN "--user w3 --user-platform news", 2, {"w3", "news"}},
-    {"recommend: an unknown platform", "recommend" RUN "--text x --platform tv", 2, {"'tv' is unknown", "there are shop"}},
+    {"recommend: an unknown platform", "recommend" RUN "--text x --platform tv", 2,
+     {"'tv' is unknown", "there are shop"}},
     {"recommend: an unknown platform of users", "recommend" RUN "--user w3 --user-platform tv", 2, {"'tv' is unknown"}},
     {"recommend: another model's weights", "recommend" RUN "--text x --checkpoint " OTHER, 2, {OTHER}},
     {"recommend: a damaged checkpoint", "recommend" RUN "--text x --checkpoint cut", 1, {"cut"}},
@@ -83,9 +88,11 @@ static const bad cases[] = {
     {"inspect: a bundle without a file", "inspect missing", 1, {"missing"}},
 
     {"pictures: a cache that cannot be written", "prepare pictures.yaml data.cache=links.csv/c", 1, {"links.csv"}},
-    {"pictures: too large", "prepare pictures.yaml data.picture_size=1025", 2, {"data.picture_size", "1025", "0 to 1024"}},
+    {"pictures: too large", "prepare pictures.yaml data.picture_size=1025", 2,
+     {"data.picture_size", "1025", "0 to 1024"}},
     {"pictures: no number", "prepare pictures.yaml data.picture_size=big", 2, {"data.picture_size", "'big'"}},
-    {"pictures: a column that is not there", "prepare pictures.yaml platforms.shop.items.image=photo data.cache=c3", 1, {"photo", "goods.csv"}},
+    {"pictures: a column that is not there", "prepare pictures.yaml platforms.shop.items.image=photo data.cache=c3", 1,
+     {"photo", "goods.csv"}},
 };
 
 enum { N_CASES = sizeof cases / sizeof cases[0] };
@@ -98,7 +105,8 @@ static int setup(void **state) {
     if (cli_setup(state) != 0) return -1;
     cli_write_platforms();
     shell("sed -i 's/steps: 60/steps: 6/' run.yaml");
-    shell("sed 's/category: kind/category: kind, image: kind/; s/^name: tiny/name: pictures/' run.yaml > pictures.yaml");
+    shell("sed 's/category: kind/category: kind, image: kind/; s/^name: tiny/name: pictures/' run.yaml "
+          "> pictures.yaml");
     test_write_text("texts.csv", "id,text\na,red\n");
     test_write_text("twice.csv", "id,text\na,red\na,blue\n");
     test_write_text("bytes.csv", "id,text\na,\xff\xfe\n");
@@ -134,11 +142,13 @@ static void test_case(void **state) {
 static void test_pictures_that_are_none(void **state) {
     (void)state;
     test_write_text("shop/kind0", "no picture");
-    cli_expect("prepare pictures.yaml data.picture_size=32 data.cache=pictures", 0, "without a picture (21 of them named one");
+    cli_expect("prepare pictures.yaml data.picture_size=32 data.cache=pictures", 0,
+               "without a picture (21 of them named one");
     const char *line = strstr(cli_err, "shop/kind1'");
     if (!line) cli_fail("prepare", "names no picture", "shop/kind1");
     const char *end = strchr(line, '\n'), *again = strstr(line + strlen("shop/kind1"), "kind1");
-    if (!strstr(line, "No such file") || (again && again < end)) cli_fail("prepare", "names a path twice or no reason", "");
+    if (!strstr(line, "No such file") || (again && again < end))
+        cli_fail("prepare", "names a path twice or no reason", "");
     if (!strstr(cli_err, "shop/kind0'")) cli_fail("prepare", "does not name", "shop/kind0");
 }
 

@@ -145,12 +145,13 @@ static void test_export(void **state) {
                    "export run.yaml train.steps=6 data.cache=cache --out out --quiet export.formats=[npy,csv]");
 }
 
+#define AS_EMBEDDED                                                                                              \
+    " run.yaml train.steps=6 data.cache=cache export.formats=[csv] --texts texts.csv --out out --quiet "
+
 static void test_embed(void **state) {
     (void)state;
     cli_expect(train_again, 0, NULL);
-    replace_folder(
-        "embed run.yaml train.steps=6 data.cache=cache --texts texts.csv --side item --out out --quiet export.formats=[csv]",
-        "embed run.yaml train.steps=6 data.cache=cache --texts texts.csv --side user --out out --quiet export.formats=[csv]");
+    replace_folder("embed" AS_EMBEDDED "--side item", "embed" AS_EMBEDDED "--side user");
 }
 
 /* Where names cannot be swapped the old folder steps aside first: it comes back. */

@@ -1,5 +1,5 @@
-/* Each allocation of each verb of the public interface fails once: the verb says so, gives everything back, leaves whole
- * outputs or none, and succeeds afterwards. */
+/* Each allocation of each verb of the public interface fails once: the verb says so, gives everything back, leaves
+ * whole outputs or none, and succeeds afterwards. */
 #include <stdio.h>
 
 #include "base/io.h"
@@ -79,7 +79,7 @@ static ct_status do_mistakes(void *ctx, ct_error *err) {
     return st == CT_ERR_CONFIG ? CT_OK : st;
 }
 
-/* ---- verbs: ctx is the configuration ------------------------------------------------------------------------------ */
+/* ---- verbs: ctx is the configuration ---------------------------------------------------------------- */
 
 static ct_status do_prepare(void *ctx, ct_error *err) {
     char *report = NULL;
@@ -176,7 +176,7 @@ static ct_status do_inspect(void *ctx, ct_error *err) {
     return inspect(path, err);
 }
 
-/* ---- the tests ---------------------------------------------------------------------------------------------------- */
+/* ---- the tests --------------------------------------------------------------------------------------- */
 
 static void configuration(void **state) {
     (void)state;
