@@ -1,6 +1,6 @@
 #!/bin/bash
 # The whole road on the sample platforms: makes them, trains, evaluates, exports, recommends; then says whether the
-# model reached three times popularity's NDCG@10 on each platform and what share of the oracle's that is.
+# model reached three times popularity's NDCG@10 on each platform and 55% of the oracle's.
 #   SEEDS="1 2 3" tools/quickstart.sh     several runs: mean and spread
 # Exit status 1 when the model stays below that, or when a sentence does not find what it is about.
 set -eu
@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 . tools/runs.sh
 
 CONFIG=examples/three-apps.yaml
-LEAST=3 # times popularity's NDCG@10
+LEAST=3  # times popularity's NDCG@10
+SHARE=55 # % of the oracle's
 
 seeds=$(seed_list)
 need_programs crosstower tools/sample_platforms
@@ -59,18 +60,18 @@ printf '\nNDCG@10 on the test part:\n'
 summary ndcg@10 <"$results"
 
 # Every seed and platform by itself: the model against popularity, and its share of the oracle.
-awk -v least=$LEAST '
+awk -v least=$LEAST -v least_share=$SHARE '
     $4 == "ndcg@10" { value[$1 " " $2, $3] = $5; if ($3 == "model") order[++n] = $1 " " $2 }
     END {
         for (i = 1; i <= n; i++) {
             run = order[i]
             split(run, part, " ")
             model = value[run, "model"]; floor = value[run, "popularity"]; oracle = value[run, "oracle"]
-            ok = floor > 0 && model >= least * floor
             times = floor > 0 ? model / floor : 0
             share = oracle > 0 ? 100 * model / oracle : 0
-            printf("  seed %s, %-6s %5.1f x popularity (want %d), %4.1f%% of the oracle%s\n", part[1], part[2], times,
-                   least, share, ok ? "" : "   TOO LOW")
+            ok = times >= least && share >= least_share
+            printf("  seed %s, %-6s %5.1f x popularity (want %d), %4.1f%% of the oracle (want %d)%s\n", part[1], part[2],
+                   times, least, share, least_share, ok ? "" : "   TOO LOW")
             if (!ok) bad = 1
         }
         exit (bad || n == 0)
