@@ -21,16 +21,8 @@ static ct_status add_linear(ct_params *params, ct_param *weight, ct_param *bias,
     return ct_params_add(params, bias, bias_name, 1, out, CT_INIT_ZERO, 0.0f, false, err);
 }
 
-static ct_status add_batch_norm(ct_fusion *f, ct_params *params, ct_error *err) {
-    const int64_t n = f->n_modalities * f->config->dim;
-    ct_batch_norm_params *p = &f->norm;
-    CT_CHECK(ct_params_add(params, &p->weight, "item.fusion.batch_norm.weight", 1, n, CT_INIT_ONE, 0.0f, false, err));
-    CT_CHECK(ct_params_add(params, &p->bias, "item.fusion.batch_norm.bias", 1, n, CT_INIT_ZERO, 0.0f, false, err));
-    const float momentum = f->config->image.batch_norm == CT_BATCH_NORM_FROZEN ? 0.0f : 0.1f;
-    CT_CHECK(ct_params_add_state(params, &p->running_mean, "item.fusion.batch_norm.running_mean", n, CT_INIT_ZERO,
-                                 momentum, err));
-    return ct_params_add_state(params, &p->running_var, "item.fusion.batch_norm.running_var", n, CT_INIT_ONE, momentum,
-                               err);
+static bool batch_stats(const ct_fusion *f) {
+    return f->config->image.batch_norm != CT_BATCH_NORM_FROZEN;
 }
 
 /* Heads of 32 columns where they fit, else the most that divide D. */
@@ -90,7 +82,7 @@ ct_status ct_fusion_create(ct_fusion *f, const ct_config_model *config, const ct
         CT_CHECK(add_weight(params, &f->image_weight, "item.fusion.image.weight", d, f->image.width, err));
     }
     CT_CHECK(add_vectors(f, widths, params, err));
-    CT_CHECK(add_batch_norm(f, params, err));
+    CT_CHECK(ct_batch_norm_add(params, &f->norm, "item.fusion.batch_norm", f->n_modalities * d, batch_stats(f), err));
     CT_CHECK(ct_params_add(params, &f->missing, "item.fusion.missing", f->n_modalities, d, CT_INIT_NORMAL,
                            0.02f, true, err));
     if (f->n_modalities == 1) return CT_OK;
@@ -145,8 +137,7 @@ static ct_var normalize_columns(const ct_fusion *f, ct_tape *t, ct_var x, int64_
     const int64_t columns = f->n_modalities * f->config->dim;
     const ct_image_var as_image = {.v = x, .n = rows, .c = columns, .h = 1, .w = 1, .cb = columns},
                        no_residual = {.v = CT_VAR_NEW};
-    const bool batch_stats = f->config->image.batch_norm != CT_BATCH_NORM_FROZEN;
-    return ct_nn_batch_norm_act(t, as_image, no_residual, &f->norm, batch_stats, false).v;
+    return ct_nn_batch_norm_act(t, as_image, no_residual, &f->norm, batch_stats(f), false).v;
 }
 
 static void text_forward(const ct_fusion *f, ct_tape *t, ct_var into, const ct_device_batch *b) {

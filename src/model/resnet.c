@@ -9,7 +9,6 @@
 #include "base/safetensors.h"
 
 #define PREFIX "item.image."
-#define BATCH_NORM_MOMENTUM 0.1f /* PyTorch's default */
 
 /* Channels of a stage's 3x3 convolutions, and how many blocks it has. */
 typedef struct plan {
@@ -32,7 +31,7 @@ static const plan plans[] = {
 /* Registers names under a prefix and keeps the first failure. */
 typedef struct builder {
     ct_params *params;
-    float momentum; /* of the running statistics */
+    bool batch_stats; /* see ct_batch_norm_add */
     ct_status status;
     ct_error *err;
 } builder;
@@ -48,23 +47,9 @@ static ct_resnet_conv add_conv(builder *b, const char *conv, const char *norm, i
     snprintf(name, sizeof name, PREFIX "%s.weight", conv);
     b->status = ct_params_add(b->params, &c.weight, name, out, in * window, CT_INIT_NORMAL,
                               sqrtf(2.0f / (float)(out * window)), true, b->err);
-    const struct {
-        const char *what;
-        ct_param *param;
-        ct_init init;
-        bool state;
-    } vectors[] = {{"weight", &c.norm.weight, CT_INIT_ONE, false},
-                   {"bias", &c.norm.bias, CT_INIT_ZERO, false},
-                   {"running_mean", &c.norm.running_mean, CT_INIT_ZERO, true},
-                   {"running_var", &c.norm.running_var, CT_INIT_ONE, true}};
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors && b->status == CT_OK; i++) {
-        snprintf(name, sizeof name, PREFIX "%s.%s", norm, vectors[i].what);
-        b->status = vectors[i].state
-                        ? ct_params_add_state(b->params, vectors[i].param, name, out, vectors[i].init, b->momentum,
-                                              b->err)
-                        : ct_params_add(b->params, vectors[i].param, name, 1, out, vectors[i].init, 0.0f,
-                                        false, b->err);
-    }
+    if (b->status != CT_OK) return c;
+    snprintf(name, sizeof name, PREFIX "%s", norm);
+    b->status = ct_batch_norm_add(b->params, &c.norm, name, out, b->batch_stats, b->err);
     return c;
 }
 
@@ -101,7 +86,7 @@ ct_status ct_resnet_create(ct_resnet *net, const ct_config_image *config, ct_par
     net->config = config;
     if (config->kind == CT_IMAGE_NONE) return CT_OK;
     const plan *p = &plans[config->kind];
-    builder b = {params, batch_stats(config) ? BATCH_NORM_MOMENTUM : 0.0f, CT_OK, err};
+    builder b = {params, batch_stats(config), CT_OK, err};
     int n = 0;
     for (int s = 0; s < p->n_stages; s++) n += p->blocks[s];
     CT_CHECK(ct_calloc((size_t)n, sizeof *net->blocks, (void **)&net->blocks, err));

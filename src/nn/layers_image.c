@@ -1,9 +1,12 @@
 /* Image layers and fusion: each runs its op forward and records the op that runs backward. */
 #include "nn/layers_image.h"
 
+#include <stdio.h>
+
 #include "nn/layer_support.h"
 
-#define BATCH_NORM_EPS 1e-5f /* PyTorch's default, which published ResNets use */
+#define BATCH_NORM_EPS 1e-5f /* PyTorch's defaults, which published ResNets use */
+#define BATCH_NORM_MOMENTUM 0.1f
 
 static const ct_image_var no_image = {CT_VAR_NEW, 0, 0, 0, 0, 0};
 
@@ -118,6 +121,20 @@ static ct_status norm_backward(ct_tape *t, const void *state, ct_error *err) {
     CT_CHECK(grad_into(t, s->x, &a.dx, &a.beta_x, err));
     if (s->residual.v != CT_VAR_NEW) CT_CHECK(grad_into(t, s->residual, &a.dresidual, &a.beta_residual, err));
     return ct_batch_norm_act_backward(ct_tape_device(t), &a, err);
+}
+
+ct_status ct_batch_norm_add(ct_params *params, ct_batch_norm_params *p, const char *name, int64_t n,
+                            bool batch_stats, ct_error *err) {
+    char full[96];
+    const float momentum = batch_stats ? BATCH_NORM_MOMENTUM : 0.0f;
+    snprintf(full, sizeof full, "%s.weight", name);
+    CT_CHECK(ct_params_add(params, &p->weight, full, 1, n, CT_INIT_ONE, 0.0f, false, err));
+    snprintf(full, sizeof full, "%s.bias", name);
+    CT_CHECK(ct_params_add(params, &p->bias, full, 1, n, CT_INIT_ZERO, 0.0f, false, err));
+    snprintf(full, sizeof full, "%s.running_mean", name);
+    CT_CHECK(ct_params_add_state(params, &p->running_mean, full, n, CT_INIT_ZERO, momentum, err));
+    snprintf(full, sizeof full, "%s.running_var", name);
+    return ct_params_add_state(params, &p->running_var, full, n, CT_INIT_ONE, momentum, err);
 }
 
 ct_image_var ct_nn_batch_norm_act(ct_tape *t, ct_image_var x, ct_image_var residual,

@@ -29,6 +29,9 @@ ct_image_var ct_nn_conv2d(ct_tape *t, ct_image_var x, ct_param weight, ct_conv2d
 typedef struct ct_batch_norm_params {
     ct_param weight, bias, running_mean, running_var;
 } ct_batch_norm_params;
+/* Registers name.weight, .bias, .running_mean and .running_var of n channels. batch_stats false: the last two stay. */
+ct_status ct_batch_norm_add(ct_params *params, ct_batch_norm_params *out, const char *name, int64_t n,
+                            bool batch_stats, ct_error *err);
 /* residual.v CT_VAR_NEW: none. batch_stats: see the op; only when the tape trains. The batch's statistics are left
  * where ct_params_batch_state says, for the update. */
 ct_image_var ct_nn_batch_norm_act(ct_tape *t, ct_image_var x, ct_image_var residual,
