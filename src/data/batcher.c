@@ -289,7 +289,7 @@ static void add_item(ct_batcher *b, ct_item_side *items, int32_t item, bool show
     const ct_dataset *data = b->data;
     const int32_t entity = data->item_entity[item];
     const int64_t begin = data->item_tokens.begin[item];
-    const uint8_t *picture = ct__picture_of(data, item);
+    const uint8_t *picture = ct_dataset_picture(data, item);
     int64_t n = data->item_tokens.begin[item + 1] - begin;
     items->item[items->n_rows] = item;
     items->platform[items->n_rows++] = data->item_platform[item];

@@ -36,12 +36,6 @@ static void augment(ct_item_side *items, int32_t picture, int32_t row, ct_rng_ke
         items->colour[3 * picture + k] = (float)(1.0 + config->colour * (2.0 * (double)unit[5 + k] - 1.0));
 }
 
-const uint8_t *ct__picture_of(const ct_dataset *data, int32_t item) {
-    if (data->picture_size == 0 || data->item_picture[item] < 0) return NULL;
-    const size_t side = (size_t)data->picture_size;
-    return data->pictures + (size_t)data->item_picture[item] * side * side * 3;
-}
-
 void ct__pictures_add(ct_item_side *items, const ct_config_image *config, const uint8_t *picture,
                       const ct_rng_key *augment_key) {
     if (items->picture_size == 0) return;

@@ -7,8 +7,6 @@
 
 /* Begins an empty item side; caps are the batch's own. */
 void ct__pictures_clear(ct_item_side *items, const ct_batch_caps *caps);
-/* An item's picture in the dataset; NULL: it has none. */
-const uint8_t *ct__picture_of(const ct_dataset *data, int32_t item);
 /* The last item row's picture; NULL: none, or hidden. augment_key NULL: the picture as it is. */
 void ct__pictures_add(ct_item_side *items, const ct_config_image *config, const uint8_t *picture,
                       const ct_rng_key *augment_key);

@@ -351,6 +351,12 @@ void ct_dataset_close(ct_dataset *data) {
     ct_free(data);
 }
 
+const uint8_t *ct_dataset_picture(const ct_dataset *data, int32_t item) {
+    if (data->picture_size == 0 || data->item_picture[item] < 0) return NULL;
+    const size_t side = (size_t)data->picture_size;
+    return data->pictures + (size_t)data->item_picture[item] * side * side * 3;
+}
+
 const ct_item_vectors *ct_dataset_find_vectors(const ct_dataset *data, const char *name) {
     for (int32_t i = 0; i < data->n_vectors; i++)
         if (strcmp(data->vectors[i].name, name) == 0) return &data->vectors[i];

@@ -123,6 +123,8 @@ void ct_prepare_report_free(ct_prepare_report *report);
 ct_status ct_dataset_open(ct_dataset **out, const char *cache_dir, bool verify, ct_error *err);
 void ct_dataset_close(ct_dataset *data); /* accepts NULL */
 
+/* An item's picture [P, P, 3]; NULL when there is none. */
+const uint8_t *ct_dataset_picture(const ct_dataset *data, int32_t item);
 /* NULL when there is none. */
 const ct_item_vectors *ct_dataset_find_vectors(const ct_dataset *data, const char *name);
 /* -1 when there is none. */

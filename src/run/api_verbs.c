@@ -130,11 +130,6 @@ static ct_status write_json(const ct_session *s, const char *stage, const ct_eva
     return st;
 }
 
-static const uint8_t *picture_of(const ct_dataset *data, int32_t item) {
-    const int64_t bytes = (int64_t)data->picture_size * data->picture_size * 3, row = data->item_picture[item];
-    return row < 0 ? NULL : data->pictures + row * bytes;
-}
-
 static ct_status write_page(const ct_session *s, const char *weights, const char *stage, const ct_eval_report *report,
                             ct_error *err) {
     char *metrics = NULL, *path = NULL;
@@ -145,7 +140,7 @@ static ct_status write_page(const ct_session *s, const char *weights, const char
                              .n_parameters = ct_params_count(ct_model_params(s->model)),
                              .device = ct_device_get_info(s->device),
                              .metrics = metrics,
-                             .picture = s->data->picture_size > 0 ? picture_of : NULL,
+                             .picture = s->data->picture_size > 0 ? ct_dataset_picture : NULL,
                              .picture_size = s->data->picture_size};
     if (st == CT_OK) st = ct_eval_report_html(report, s->data, &s->split, s->config, &run, &page, err);
     if (st == CT_OK) st = write_report(s->config, stage, "html", &page, &path, err);
