@@ -13,19 +13,10 @@
 #include "base/io.h"
 #include "data/table_source.h"
 
-static ct_status add_string(ct_str *bytes, int64_t **begin, size_t *capacity, int64_t n, const char *text,
-                            size_t length, ct_error *err) {
-    CT_CHECK(ct_grow((void **)begin, capacity, (size_t)n + 2, sizeof **begin, err));
-    CT_CHECK(ct_str_append(bytes, text, length, err));
-    CT_CHECK(ct_str_append(bytes, "", 1, err));
-    (*begin)[n + 1] = (int64_t)bytes->length;
-    return CT_OK;
-}
-
 static ct_status add(ct_picture_list *l, const char *id, size_t id_bytes, const char *path, size_t path_bytes,
                      ct_error *err) {
-    CT_CHECK(add_string(&l->id_bytes, &l->id_begin, &l->id_capacity, l->n, id, id_bytes, err));
-    CT_CHECK(add_string(&l->path_bytes, &l->path_begin, &l->path_capacity, l->n, path, path_bytes, err));
+    CT_CHECK(ct_string_list_add(&l->ids, id, id_bytes, err));
+    CT_CHECK(ct_string_list_add(&l->paths, path, path_bytes, err));
     l->n++;
     return CT_OK;
 }
@@ -34,11 +25,8 @@ static ct_status add(ct_picture_list *l, const char *id, size_t id_bytes, const 
 
 /* Names as they are found, in no order. */
 typedef struct names {
-    int64_t n;
-    int64_t *begin; /* [n + 1] */
-    size_t capacity;
-    ct_str bytes;
-    const char **sorted; /* [n] into bytes */
+    ct_string_list list;
+    const char **sorted; /* [list.n] into its bytes */
 } names;
 
 static bool is_picture(const char *name) {
@@ -62,9 +50,7 @@ static ct_status take_entry(names *found, const FTSENT *entry, size_t prefix, ct
     const size_t length = strlen(name);
     if (ct_utf8_valid_prefix(name, length) < length)
         return ct_fail(err, CT_ERR_DATA, "'%s': a name that is not UTF-8 cannot be an id; rename it", entry->fts_path);
-    CT_CHECK(add_string(&found->bytes, &found->begin, &found->capacity, found->n, name, length, err));
-    found->n++;
-    return CT_OK;
+    return ct_string_list_add(&found->list, name, length, err);
 }
 
 static ct_status walk(names *found, const char *folder, ct_error *err) {
@@ -83,9 +69,11 @@ static ct_status walk(names *found, const char *folder, ct_error *err) {
 static int by_bytes(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 static ct_status sort_names(names *found, ct_error *err) {
-    CT_CHECK(ct_calloc((size_t)found->n, sizeof *found->sorted, (void **)&found->sorted, err));
-    for (int64_t i = 0; i < found->n; i++) found->sorted[i] = ct_str_text(&found->bytes) + found->begin[i];
-    if (found->n > 0) qsort(found->sorted, (size_t)found->n, sizeof *found->sorted, by_bytes);
+    const ct_strings all = ct_string_list_view(&found->list);
+    const size_t n = (size_t)found->list.n;
+    CT_CHECK(ct_calloc(n, sizeof *found->sorted, (void **)&found->sorted, err));
+    for (size_t i = 0; i < n; i++) found->sorted[i] = ct_strings_get(&all, (int64_t)i);
+    if (n > 0) qsort(found->sorted, n, sizeof *found->sorted, by_bytes);
     return CT_OK;
 }
 
@@ -95,14 +83,13 @@ static ct_status read_folder(ct_picture_list *l, const char *folder, ct_error *e
     CT_TRY(ct_strdup(folder, &l->folder, err), st, done);
     CT_TRY(walk(&found, folder, err), st, done);
     CT_TRY(sort_names(&found, err), st, done);
-    for (int64_t i = 0; i < found.n; i++) {
+    for (int64_t i = 0; i < found.list.n; i++) {
         const char *name = found.sorted[i];
         CT_TRY(add(l, name, strlen(name), name, strlen(name), err), st, done);
     }
 done:
-    ct_free(found.begin);
+    ct_string_list_free(&found.list);
     ct_free(found.sorted);
-    ct_str_free(&found.bytes);
     return st;
 }
 
@@ -118,15 +105,12 @@ typedef struct reader {
 static ct_status take_line(reader *r, const char *text, size_t n, ct_error *err) {
     int64_t first = 0;
     int fresh = 0;
-    if (n > 0 && text[n - 1] == '\r') n--;
     if (n == 0) return CT_OK;
     const char *tab = memchr(text, '\t', n);
     const size_t id_bytes = tab ? (size_t)(tab - text) : n;
     const char *path = tab ? tab + 1 : text;
     const size_t path_bytes = n - (size_t)(path - text);
-    const char *wrong = ct_utf8_valid_prefix(text, n) < n        ? "not UTF-8"
-                        : memchr(text, '\0', n)                  ? "a NUL byte in the line"
-                        : id_bytes == 0                          ? "no id before the tab"
+    const char *wrong = id_bytes == 0                            ? "no id before the tab"
                         : path_bytes == 0                        ? "no path behind the tab"
                         : tab && memchr(path, '\t', path_bytes) ? "more than one tab, want PATH or ID<TAB>PATH"
                                                                  : NULL;
@@ -140,16 +124,12 @@ static ct_status take_line(reader *r, const char *text, size_t n, ct_error *err)
 
 static ct_status take_lines(reader *r, ct__source *s, ct_error *err) {
     for (r->line = 1;; r->line++) {
-        size_t length, advance;
-        bool too_long;
-        CT_CHECK(ct__source_line(s, r->path, &length, &advance, &too_long, err));
-        if (too_long)
-            return ct_fail(err, CT_ERR_DATA, "'%s', line %" PRId64 ": longer than %zu MiB", r->path, r->line,
-                           CT__ROW_LIMIT >> 20);
-        if (advance == 0) return CT_OK;
-        const size_t mark = r->line == 1 && length >= 3 && memcmp(s->buf + s->begin, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-        CT_CHECK(take_line(r, s->buf + s->begin + mark, length - mark, err));
-        s->begin += advance;
+        const char *text = NULL;
+        size_t n = 0;
+        bool more = false;
+        CT_CHECK(ct__source_next(s, r->path, r->line, &text, &n, &more, err));
+        if (!more) return CT_OK;
+        CT_CHECK(take_line(r, text, n, err));
     }
 }
 
@@ -174,17 +154,15 @@ ct_status ct_picture_list_read(ct_picture_list *list, const char *path, ct_error
     if (list->n == 0)
         return ct_fail(err, CT_ERR_DATA, "'%s': no picture in %s", path,
                        folder ? "this folder; wanted are names that end in jpg, jpeg, png or webp" : "this list");
-    list->id = (ct_strings){list->id_begin, ct_str_text(&list->id_bytes)};
-    list->path = (ct_strings){list->path_begin, ct_str_text(&list->path_bytes)};
+    list->id = ct_string_list_view(&list->ids);
+    list->path = ct_string_list_view(&list->paths);
     return CT_OK;
 }
 
 void ct_picture_list_free(ct_picture_list *list) {
     ct_free(list->folder);
-    ct_free(list->id_begin);
-    ct_free(list->path_begin);
-    ct_str_free(&list->id_bytes);
-    ct_str_free(&list->path_bytes);
+    ct_string_list_free(&list->ids);
+    ct_string_list_free(&list->paths);
     memset(list, 0, sizeof *list);
 }
 

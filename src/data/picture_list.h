@@ -2,8 +2,7 @@
 #ifndef CT_DATA_PICTURE_LIST_H
 #define CT_DATA_PICTURE_LIST_H
 
-#include "base/str.h"
-#include "data/dataset.h"
+#include "data/string_list.h"
 
 /* Zero-initialise; free with ct_picture_list_free. */
 typedef struct ct_picture_list {
@@ -11,9 +10,7 @@ typedef struct ct_picture_list {
     ct_strings id, path; /* [n]; ids are distinct, paths relative to `folder` or absolute */
     char *folder;
     /* What the views above point into. */
-    int64_t *id_begin, *path_begin; /* [n + 1] */
-    size_t id_capacity, path_capacity;
-    ct_str id_bytes, path_bytes;
+    ct_string_list ids, paths;
 } ct_picture_list;
 
 /* path is a folder: all files below it whose names end in jpg, jpeg, png or webp (small or capital letters), links

@@ -25,16 +25,12 @@ typedef struct reader {
 
 static ct_status add(reader *r, const char *id, size_t id_bytes, const char *text, size_t n, ct_error *err) {
     ct_text_list *l = r->list;
-    const size_t rows = (size_t)l->n + 2;
     const size_t before = l->buffer.count;
-    CT_CHECK(ct_grow((void **)&l->id_begin, &l->id_capacity, rows, sizeof *l->id_begin, err));
-    CT_CHECK(ct_grow((void **)&l->token_begin, &l->token_capacity, rows, sizeof *l->token_begin, err));
-    CT_CHECK(ct_str_append(&l->id_bytes, id, id_bytes, err));
-    CT_CHECK(ct_str_append(&l->id_bytes, "", 1, err));
+    CT_CHECK(ct_grow((void **)&l->token_begin, &l->token_capacity, (size_t)l->n + 2, sizeof *l->token_begin, err));
+    CT_CHECK(ct_string_list_add(&l->ids, id, id_bytes, err));
     CT_CHECK(ct_tokenize(r->tokenizer, text, n, (size_t)r->limit, &l->buffer, err));
     l->n++;
     l->n_empty += l->buffer.count == before;
-    l->id_begin[l->n] = (int64_t)l->id_bytes.length;
     l->token_begin[l->n] = (int64_t)l->buffer.count;
     return CT_OK;
 }
@@ -127,15 +123,14 @@ ct_status ct_text_list_read(ct_text_list *list, const char *path, const ct_token
     memset(list, 0, sizeof *list);
     CT_CHECK(ct__table_kind_of(path) == CT__TABLE_UNKNOWN ? read_lines(&r, err) : read_table(&r, err));
     if (list->n == 0) return ct_fail(err, CT_ERR_DATA, "'%s': no text in it", path);
-    list->id = (ct_strings){list->id_begin, ct_str_text(&list->id_bytes)};
+    list->id = ct_string_list_view(&list->ids);
     list->tokens = (ct_token_lists){list->token_begin, list->buffer.ids};
     return CT_OK;
 }
 
 void ct_text_list_free(ct_text_list *list) {
-    ct_free(list->id_begin);
+    ct_string_list_free(&list->ids);
     ct_free(list->token_begin);
-    ct_str_free(&list->id_bytes);
     ct_token_buffer_free(&list->buffer);
     memset(list, 0, sizeof *list);
 }

@@ -2,8 +2,7 @@
 #ifndef CT_DATA_TEXT_LIST_H
 #define CT_DATA_TEXT_LIST_H
 
-#include "base/str.h"
-#include "data/dataset.h"
+#include "data/string_list.h"
 
 /* Zero-initialise; free with ct_text_list_free. */
 typedef struct ct_text_list {
@@ -12,9 +11,9 @@ typedef struct ct_text_list {
     ct_strings id;         /* [n], distinct */
     ct_token_lists tokens; /* [n] */
     /* What the views above point into. */
-    int64_t *id_begin, *token_begin; /* [n + 1] */
-    size_t id_capacity, token_capacity;
-    ct_str id_bytes;
+    ct_string_list ids;
+    int64_t *token_begin; /* [n + 1] */
+    size_t token_capacity;
     ct_token_buffer buffer;
 } ct_text_list;
 

@@ -24,10 +24,9 @@ static void name_broken(source *s, const ct_picture_file *f) {
 }
 
 static ct_status keep(source *s, int64_t number, ct_error *err) {
-    ct__pictures *p = s->out;
     const char *id = ct_strings_get(&s->list->id, number);
-    CT_CHECK(ct_str_append(&p->id_bytes, id, strlen(id) + 1, err));
-    p->id_begin[++p->n] = (int64_t)p->id_bytes.length;
+    CT_CHECK(ct_string_list_add(&s->out->ids, id, strlen(id), err));
+    s->out->n++;
     return CT_OK;
 }
 
@@ -109,10 +108,9 @@ ct_status ct__pictures_encode(ct__pictures *out, const ct_picture_list *list, co
     *s = (source){.out = out, .list = list, .observer = session->observer, .side = (int)session->data->picture_size};
     const size_t row_bytes = (size_t)ct_model_dim(session->model) * sizeof *out->rows;
     CT_TRY(ct_calloc((size_t)list->n, row_bytes, (void **)&out->rows, err), st, done);
-    CT_TRY(ct_calloc((size_t)list->n + 1, sizeof *out->id_begin, (void **)&out->id_begin, err), st, done);
     CT_TRY(ct_encode_pictures(session->model, session->batcher, next_pictures, s, platform, out->rows, &n, err), st,
            done);
-    out->id = (ct_strings){out->id_begin, ct_str_text(&out->id_bytes)};
+    out->id = ct_string_list_view(&out->ids);
     st = tell_broken(out, list, session->observer, err);
 done:
     ct_free(s);
@@ -121,7 +119,6 @@ done:
 
 void ct__pictures_free(ct__pictures *p) {
     ct_free(p->rows);
-    ct_free(p->id_begin);
-    ct_str_free(&p->id_bytes);
+    ct_string_list_free(&p->ids);
     memset(p, 0, sizeof *p);
 }

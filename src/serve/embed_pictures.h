@@ -9,9 +9,8 @@
 typedef struct ct__pictures {
     int64_t n, n_broken;
     float *rows;   /* [n, D], room for the whole list */
-    ct_strings id; /* [n] */
-    int64_t *id_begin;
-    ct_str id_bytes;
+    ct_strings id; /* [n], of `ids` */
+    ct_string_list ids;
 } ct__pictures;
 
 /* Encodes the list's pictures as items of the platform. The first broken ones are named, all are counted, to the
