@@ -26,7 +26,6 @@ typedef struct encoder {
     ct_batcher *batcher;
     ct_batch batch;
     int32_t *unknown; /* [CT_ENCODE_ROWS]: items whose vectors users ask for */
-    float *vectors;   /* [CT_ENCODE_ROWS, D]: theirs, which nobody else asked for */
 } encoder;
 
 static ct_status encoder_open(encoder *e, ct_model *model, ct_batcher *batcher, ct_error *err) {
@@ -36,19 +35,17 @@ static ct_status encoder_open(encoder *e, ct_model *model, ct_batcher *batcher, 
     e->batcher = batcher;
     CT_CHECK(ct_batch_create(&e->batch, &caps, err));
     if (caps.latest == 0) return CT_OK;
-    CT_CHECK(ct_calloc(CT_ENCODE_ROWS, sizeof *e->unknown, (void **)&e->unknown, err));
-    return ct_calloc(CT_ENCODE_ROWS * (size_t)ct_model_dim(model), sizeof *e->vectors, (void **)&e->vectors, err);
+    return ct_calloc(CT_ENCODE_ROWS, sizeof *e->unknown, (void **)&e->unknown, err);
 }
 
 static void encoder_close(encoder *e) {
     ct_batch_free(&e->batch);
     ct_free(e->unknown);
-    ct_free(e->vectors);
 }
 
 static ct_status encode_unknown(encoder *e, int32_t n, ct_error *err) {
     CT_CHECK(ct_batcher_items(e->batcher, e->unknown, n, &e->batch, err));
-    return ct_model_encode_items(e->model, &e->batch, e->vectors, err);
+    return ct_model_encode_items(e->model, &e->batch, NULL, err);
 }
 
 static bool is_among(const int32_t *list, int32_t n, int32_t value) {

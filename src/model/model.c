@@ -344,6 +344,7 @@ static ct_status encode(ct_model *m, const ct_batch *batch, bool users, float *v
                            : ct_towers_item(&m->towers, m->tape, &m->batch);
     CT_CHECK(ct_tape_status(m->tape, err));
     const ct_tensor value = ct_tape_value(m->tape, v);
+    if (!vectors) return ct_device_sync(m->device, err); /* the caller fills the batch again */
     return ct_device_download(m->device, vectors, value.data, (size_t)(value.rows * value.cols) * sizeof(float), err);
 }
 

@@ -65,7 +65,7 @@ ct_status ct_model_eval_loss(ct_model *model, const ct_batch *batch, ct_model_lo
 
 /* Vectors of the batch's users or items to vectors[n_rows, D] on the host. With model.history a user's vector needs
  * those of the latest items: the caller first encodes the items for which ct_model_knows_item is false
- * (ct_encode_users does). */
+ * (ct_encode_users does). vectors NULL: only users want them. */
 ct_status ct_model_encode_users(ct_model *model, const ct_batch *batch, float *vectors, ct_error *err);
 ct_status ct_model_encode_items(ct_model *model, const ct_batch *batch, float *vectors, ct_error *err);
 
