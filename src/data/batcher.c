@@ -236,17 +236,16 @@ static void items_clear(const ct_batcher *b, ct_item_side *items) {
     bag_clear(&items->entity);
 }
 
-static void add_history(ct_batcher *b, ct_bag *bag, ct_moment moment) {
-    const int n = ct__history(b->data, b->split, moment, CT__LATEST_ENTITIES, b->history, b->latest);
+/* Both bags come from the latest items: the first n_ids of them by entity, the first n_vectors themselves. */
+static void add_latest(ct_batcher *b, ct_user_side *users, ct_moment moment, int32_t n_ids, int32_t n_vectors) {
+    ct_bag *ids = &users->history, *vectors = &users->latest;
+    const int32_t most = n_ids > n_vectors ? n_ids : n_vectors;
+    const int n = most > 0 ? ct__history(b->data, b->split, moment, CT__LATEST_ENTITIES, most, b->latest) : 0;
     for (int i = 0; i < n; i++) {
-        const int32_t entity = b->data->item_entity[b->data->inter_item[b->latest[i]]];
-        if (b->entity_known[entity]) bag->ids[bag->n_entries++] = entity;
+        const int32_t item = b->data->inter_item[b->latest[i]], entity = b->data->item_entity[item];
+        if (i < n_ids && b->entity_known[entity]) ids->ids[ids->n_entries++] = entity;
+        if (i < n_vectors) vectors->ids[vectors->n_entries++] = item;
     }
-}
-
-static void add_latest(ct_batcher *b, ct_bag *bag, ct_moment moment) {
-    const int n = ct__history(b->data, b->split, moment, CT__LATEST_ENTITIES, b->n_latest, b->latest);
-    for (int i = 0; i < n; i++) bag->ids[bag->n_entries++] = b->data->inter_item[b->latest[i]];
 }
 
 static void add_user_text(ct_batcher *b, ct_token_pack *pack, ct_moment moment, unsigned parts) {
@@ -274,9 +273,8 @@ static void add_user(ct_batcher *b, ct_user_side *users, ct_moment moment, shown
         users->person.ids[users->person.n_entries++] = person;
     }
     bag_row(&users->person);
-    if (b->history > 0 && shown.history) add_history(b, &users->history, moment);
+    add_latest(b, users, moment, shown.history ? b->history : 0, shown.latest ? b->n_latest : 0);
     bag_row(&users->history);
-    if (b->n_latest > 0 && shown.latest) add_latest(b, &users->latest, moment);
     bag_scaled_row(&users->latest, sqrtf((float)b->config->model.dim));
 }
 
