@@ -224,6 +224,16 @@ void cli_same_folder(const char *a, const char *b) {
     assert_int_equal(test_count_entries(a), test_count_entries(b));
 }
 
+void cli_check_checkpoints(void) {
+    static const char *const names[] = {"best.safetensors", "step-00000006.safetensors"};
+    char path[128], args[160];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "runs/tiny/checkpoints/%s", names[i]);
+        snprintf(args, sizeof args, "inspect %s", path);
+        if (cli_exists(path)) cli_expect(args, 0, "checksum good");
+    }
+}
+
 int cli_count(const char *folder, const char *part) {
     DIR *dir = opendir(folder);
     int n = 0;

@@ -54,6 +54,8 @@ void cli_same_file(const char *a, const char *b);
 void cli_same_folder(const char *a, const char *b);
 /* Names in a folder that have `part` in them. */
 int cli_count(const char *folder, const char *part);
+/* What bears a checkpoint's name in the tiny run's folder is whole. */
+void cli_check_checkpoints(void);
 
 /* ---- platforms ----------------------------------------------------------------------------------------------- */
 

@@ -68,17 +68,6 @@ static void test_prepare(void **state) {
     cli_remove("new");
 }
 
-/* What bears a checkpoint's name is whole. */
-static void check_checkpoints(void) {
-    static const char *const names[] = {"best.safetensors", "step-00000006.safetensors"};
-    char path[128], args[160];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "runs/tiny/checkpoints/%s", names[i]);
-        snprintf(args, sizeof args, "inspect %s", path);
-        if (cli_exists(path)) cli_expect(args, 0, "checksum good");
-    }
-}
-
 static void test_train(void **state) {
     (void)state;
     int n = 1, left_over = 0;
@@ -86,7 +75,7 @@ static void test_train(void **state) {
         cli_remove("runs/tiny");
         done = survives(train_args, n);
         left_over += cli_count("runs/tiny/checkpoints", LEFT_OVER);
-        check_checkpoints();
+        cli_check_checkpoints();
         cli_expect(train_again, 0, NULL);
         cli_same_folder("reference/checkpoints", "runs/tiny/checkpoints");
         cli_same_file("reference/config.yaml", "runs/tiny/config.yaml");

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/hash.h"
+#include "data/dataset_format.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/temp_dir.h"
 
@@ -98,6 +101,39 @@ void world_linked(world *w, void **state) {
     p = world_platform(w, "video", "item_id,title\nm,Red hat\nn,Film\n", "user_id,member\na,2\nb,3\nc,4\n",
                        "user_id,item_id\na,m\nb,m\nc,n\n");
     p->users.person = "member";
+}
+
+cache_bytes world_read_cache(const world *w) {
+    cache_bytes b = {0};
+    struct stat info;
+    FILE *f = fopen(test_path(w->cache, "dataset.bin"), "rb");
+    assert_non_null(f);
+    assert_int_equal(fstat(fileno(f), &info), 0);
+    b.n = (size_t)info.st_size;
+    b.v = malloc(b.n);
+    assert_int_equal(fread(b.v, 1, b.n, f), b.n);
+    fclose(f);
+    return b;
+}
+
+void world_write_cache(const world *w, const void *v, size_t n) {
+    test_write_file(test_path(w->cache, "dataset.bin"), v, n);
+}
+
+void world_refuse_cache(const world *w, cache_bytes b, bool verify, const char *part) {
+    ct__cache_header *h = (ct__cache_header *)b.v;
+    ct_dataset *d = NULL;
+    ct_error err = CT_ERROR_INIT;
+    for (int i = 0; i < CT__N_SECTIONS; i++) {
+        ct__section_entry *s = &h->sections[i];
+        s->hash = ct_hash(b.v + s->offset, (size_t)((s->size + 63) / 64 * 64));
+    }
+    h->header_hash = 0;
+    h->header_hash = ct_hash(h, sizeof *h);
+    world_write_cache(w, b.v, b.n);
+    if (ct_dataset_open(&d, w->cache, verify, &err) != CT_ERR_FORMAT) fail_msg("taken, or: %s", err.text);
+    assert_null(d);
+    if (!strstr(err.text, part)) fail_msg("'%s' lacks '%s'", err.text, part);
 }
 
 void world_expect_user(const world *w, int platform, const char *id, const char *wanted) {

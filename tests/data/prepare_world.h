@@ -43,6 +43,17 @@ void world_refuse(world *w, ct_status wanted, const char *part);
 /* Frees the report and the dataset, clears the error. */
 void world_forget(world *w);
 
+/* The whole of dataset.bin; v is freed with free(). */
+typedef struct cache_bytes {
+    unsigned char *v;
+    size_t n;
+} cache_bytes;
+cache_bytes world_read_cache(const world *w);
+void world_write_cache(const world *w, const void *v, size_t n);
+/* Writes b with right checksums, as a hostile writer would; opening it must be refused as wrong in its format, with a
+ * message that holds part. */
+void world_refuse_cache(const world *w, cache_bytes b, bool verify, const char *part);
+
 /* A user's interactions must be these: "item time weight;" of each. */
 void world_expect_user(const world *w, int platform, const char *id, const char *wanted);
 /* The tokens of list i must be these, a space between two. */

@@ -10,37 +10,7 @@
 #include "base/rng.h"
 #include "data/batcher.h"
 #include "data/history.h"
-#include "data/loader.h"
-#include "tests/data/fake_split.h"
-
-/* A sampler, a batcher and a training batch of one config. */
-typedef struct rig {
-    ct_config config;
-    ct_sampler *sampler;
-    ct_batcher *batcher;
-    ct_batch batch;
-    ct_batch_caps caps;
-    ct_pair pairs[256];
-} rig;
-
-static void rig_create(rig *r, ct_config config) {
-    r->config = config;
-    assert_int_equal(ct_sampler_create(&r->sampler, &fake.data, &split, &r->config, NULL), CT_OK);
-    assert_int_equal(ct_batcher_create(&r->batcher, &fake.data, &split, r->sampler, &r->config, NULL), CT_OK);
-    r->caps = ct_batcher_train_caps(r->batcher);
-    assert_int_equal(ct_batch_create(&r->batch, &r->caps, NULL), CT_OK);
-}
-
-static void rig_step(rig *r, int64_t step) {
-    assert_int_equal(ct_batcher_train(r->batcher, step, &r->batch, NULL), CT_OK);
-    ct_sampler_pairs(r->sampler, step, r->pairs);
-}
-
-static void rig_free(rig *r) {
-    ct_batch_free(&r->batch);
-    ct_batcher_free(r->batcher);
-    ct_sampler_free(r->sampler);
-}
+#include "tests/data/fake_rig.h"
 
 static int32_t entity_of(int64_t k) { return fake.data.item_entity[fake.data.inter_item[k]]; }
 

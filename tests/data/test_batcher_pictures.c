@@ -5,8 +5,7 @@
 
 #include "base/alloc.h"
 #include "data/batcher.h"
-#include "data/loader.h"
-#include "tests/data/fake_split.h"
+#include "tests/data/fake_rig.h"
 #include "tests/support/cmocka.h"
 
 enum { SIDE = 8, BYTES = SIDE * SIDE * 3, ITEMS_MAX = 1024 };
@@ -30,31 +29,10 @@ static int set_up(void **state) {
     return 0;
 }
 
-typedef struct rig {
-    ct_config config;
-    ct_sampler *sampler;
-    ct_batcher *batcher;
-    ct_batch batch;
-} rig;
-
 static ct_config picture_config(void) {
     ct_config c = fake_config();
     c.model.image = (ct_config_image){.kind = CT_IMAGE_RESNET_SMALL, .size = SIDE, .crop = 1.0};
     return c;
-}
-
-static void rig_create(rig *r, ct_config config) {
-    *r = (rig){.config = config};
-    assert_int_equal(ct_sampler_create(&r->sampler, &fake.data, &split, &r->config, NULL), CT_OK);
-    assert_int_equal(ct_batcher_create(&r->batcher, &fake.data, &split, r->sampler, &r->config, NULL), CT_OK);
-    const ct_batch_caps caps = ct_batcher_train_caps(r->batcher);
-    assert_int_equal(ct_batch_create(&r->batch, &caps, NULL), CT_OK);
-}
-
-static void rig_free(rig *r) {
-    ct_batch_free(&r->batch);
-    ct_batcher_free(r->batcher);
-    ct_sampler_free(r->sampler);
 }
 
 /* Everything but augmentation, from the items of the batch. hidden: modality dropout may hide what is there.

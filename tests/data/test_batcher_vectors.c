@@ -5,14 +5,11 @@
 
 #include "base/alloc.h"
 #include "data/batcher.h"
-#include "data/loader.h"
-#include "tests/data/fake_dataset.h"
+#include "tests/data/fake_rig.h"
 #include "tests/support/cmocka.h"
 
 enum { SIDE = 4, BYTES = SIDE * SIDE * 3, ITEMS_MAX = 256, N_VECTORS = 3, WIDEST = 7 };
 
-static fake_dataset fake;
-static ct_split split;
 static uint8_t pixels[ITEMS_MAX * BYTES];
 static int32_t item_picture[ITEMS_MAX], item_row[N_VECTORS][ITEMS_MAX];
 static float rows[N_VECTORS][ITEMS_MAX * WIDEST];
@@ -24,9 +21,7 @@ static bool has_vector(int v, int64_t item) { return item % (v + 2) != 0; }
 
 /* Rows run backwards, so that no item's row is its number by accident; a row of zeros is among them. */
 static int set_up(void **state) {
-    (void)state;
-    fake_create(&fake, &fake_three);
-    if (fake.data.n_items > ITEMS_MAX) return 1;
+    if (fake_split_set_up(state) != 0 || fake.data.n_items > ITEMS_MAX) return 1;
     for (int64_t i = 0; i < fake.data.n_items; i++) item_picture[i] = i % 3 == 1 ? -1 : (int32_t)i;
     for (int v = 0; v < N_VECTORS; v++) {
         int32_t n = 0;
@@ -44,22 +39,8 @@ static int set_up(void **state) {
     fake.data.item_picture = item_picture;
     fake.data.n_vectors = N_VECTORS;
     fake.data.vectors = vectors;
-    return ct_split_create(&split, &fake.data, CT_SPLIT_TIME, NULL) == CT_OK ? 0 : 1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    ct_split_free(&split);
-    fake_free(&fake);
     return 0;
 }
-
-typedef struct rig {
-    ct_config config;
-    ct_sampler *sampler;
-    ct_batcher *batcher;
-    ct_batch batch;
-} rig;
 
 /* chosen: which vectors, in which order. */
 static ct_config vector_config(bool text, bool image, char **chosen, int n) {
@@ -68,20 +49,6 @@ static ct_config vector_config(bool text, bool image, char **chosen, int n) {
     if (image) c.model.image = (ct_config_image){.kind = CT_IMAGE_RESNET_SMALL, .size = SIDE, .crop = 1.0};
     c.model.vectors = (ct_strlist){chosen, n};
     return c;
-}
-
-static void rig_create(rig *r, ct_config config) {
-    *r = (rig){.config = config};
-    assert_int_equal(ct_sampler_create(&r->sampler, &fake.data, &split, &r->config, NULL), CT_OK);
-    assert_int_equal(ct_batcher_create(&r->batcher, &fake.data, &split, r->sampler, &r->config, NULL), CT_OK);
-    const ct_batch_caps caps = ct_batcher_train_caps(r->batcher);
-    assert_int_equal(ct_batch_create(&r->batch, &caps, NULL), CT_OK);
-}
-
-static void rig_free(rig *r) {
-    ct_batch_free(&r->batch);
-    ct_batcher_free(r->batcher);
-    ct_sampler_free(r->sampler);
 }
 
 static int number_of(const char *name) {
@@ -254,5 +221,5 @@ int main(void) {
                                        cmocka_unit_test(each_modality_is_hidden_by_itself),
                                        cmocka_unit_test(a_batch_is_a_function_of_its_step),
                                        cmocka_unit_test(unknown_vectors_are_refused)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, fake_split_tear_down);
 }

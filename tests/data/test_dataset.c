@@ -96,28 +96,6 @@ static void small_world(world *w, void **state) {
     world_platform(w, "video", "item_id,title\nm,hat\n", NULL, "user_id,item_id,timestamp\nu1,m,5\n");
 }
 
-typedef struct bytes {
-    unsigned char *v;
-    size_t n;
-} bytes;
-
-static bytes read_cache(const world *w) {
-    bytes b = {0};
-    FILE *f = fopen(test_path(w->cache, "dataset.bin"), "rb");
-    assert_non_null(f);
-    struct stat info;
-    assert_int_equal(fstat(fileno(f), &info), 0);
-    b.n = (size_t)info.st_size;
-    b.v = malloc(b.n);
-    assert_int_equal(fread(b.v, 1, b.n, f), b.n);
-    fclose(f);
-    return b;
-}
-
-static void write_cache(const world *w, const void *v, size_t n) {
-    test_write_file(test_path(w->cache, "dataset.bin"), v, n);
-}
-
 static void expect_format_error(const world *w, bool verify, const char *part) {
     ct_dataset *d = NULL;
     ct_error err = CT_ERROR_INIT;
@@ -132,9 +110,9 @@ static void truncated(void **state) {
     small_world(&w, state);
     world_prepare(&w);
     const uint64_t hash = w.report.hash;
-    bytes b = read_cache(&w);
+    cache_bytes b = world_read_cache(&w);
     for (size_t n = 0; n < b.n; n += n < 4096 ? 512 : 4096) {
-        write_cache(&w, b.v, n);
+        world_write_cache(&w, b.v, n);
         expect_format_error(&w, false, "truncated");
         world_prepare(&w);
         assert_false(w.report.reused);
@@ -143,10 +121,10 @@ static void truncated(void **state) {
     }
     unsigned char *longer = calloc(b.n + 64, 1);
     memcpy(longer, b.v, b.n);
-    write_cache(&w, longer, b.n + 64);
+    world_write_cache(&w, longer, b.n + 64);
     expect_format_error(&w, false, "bytes, want");
     ((ct__cache_header *)b.v)->version++;
-    write_cache(&w, b.v, b.n);
+    world_write_cache(&w, b.v, b.n);
     expect_format_error(&w, false, "another version");
     free(longer);
     free(b.v);
@@ -157,18 +135,18 @@ static void flipped(void **state) {
     world w;
     small_world(&w, state);
     world_prepare(&w);
-    bytes b = read_cache(&w);
+    cache_bytes b = world_read_cache(&w);
     ct_rng rng = ct_rng_make(3, 0, 7);
     for (int i = 0; i < 2000; i++) {
         const size_t at = ct_rng_below(&rng, b.n);
         const unsigned char bit = (unsigned char)(1u << ct_rng_below(&rng, 8));
         b.v[at] ^= bit;
-        write_cache(&w, b.v, b.n);
+        world_write_cache(&w, b.v, b.n);
         expect_format_error(&w, true, ""); /* every byte of the file is under a checksum */
         b.v[at] ^= bit;
     }
     b.v[b.n - 1] ^= 1;
-    write_cache(&w, b.v, b.n);
+    world_write_cache(&w, b.v, b.n);
     world_prepare(&w);
     assert_non_null(strstr(w.report.why_rebuilt, "corrupt: checksum"));
     free(b.v);

@@ -196,66 +196,31 @@ static void no_size_reads_none(void **state) {
 
 /* ---- damaged sections ---- */
 
-typedef struct bytes {
-    unsigned char *v;
-    size_t n;
-} bytes;
-
-static bytes read_cache(const world *w) {
-    bytes b = {0};
-    struct stat info;
-    const char *path = test_path(w->cache, "dataset.bin");
-    assert_int_equal(stat(path, &info), 0);
-    b.n = (size_t)info.st_size;
-    b.v = malloc(b.n);
-    FILE *f = fopen(path, "rb");
-    assert_int_equal(fread(b.v, 1, b.n, f), b.n);
-    fclose(f);
-    return b;
-}
-
-/* Writes the file with right checksums, as a hostile writer would; the dataset must refuse it. */
-static void expect_refused(const world *w, bytes b, const char *part) {
-    ct__cache_header *h = (ct__cache_header *)b.v;
-    ct_dataset *d = NULL;
-    ct_error err = CT_ERROR_INIT;
-    for (int i = 0; i < CT__N_SECTIONS; i++) {
-        ct__section_entry *s = &h->sections[i];
-        s->hash = ct_hash(b.v + s->offset, (size_t)((s->size + 63) / 64 * 64));
-    }
-    h->header_hash = 0;
-    h->header_hash = ct_hash(h, sizeof *h);
-    test_write_file(test_path(w->cache, "dataset.bin"), b.v, b.n);
-    assert_int_equal(ct_dataset_open(&d, w->cache, false, &err), CT_ERR_FORMAT);
-    assert_null(d);
-    if (!strstr(err.text, part)) fail_msg("'%s' lacks '%s'", err.text, part);
-}
-
 static void damaged_sections_are_refused(void **state) {
     world w;
     pictured_world(&w, state, SIDE);
     world_prepare(&w);
     world_forget(&w);
-    bytes b = read_cache(&w);
+    cache_bytes b = world_read_cache(&w);
     ct__cache_header *h = (ct__cache_header *)b.v;
     int32_t *rows = (int32_t *)(void *)(b.v + h->sections[CT__SECTION_ITEM_PICTURE].offset);
     const int32_t kept = rows[0];
     const int32_t wrong[] = {2, -2, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         rows[0] = wrong[i];
-        expect_refused(&w, b, "dataset.bin'");
+        world_refuse_cache(&w, b, false, "dataset.bin'");
     }
     rows[0] = kept;
     h->sections[CT__SECTION_ITEM_PICTURE].size -= 4; /* an item without a row */
-    expect_refused(&w, b, "dataset.bin'");
+    world_refuse_cache(&w, b, false, "dataset.bin'");
     h->sections[CT__SECTION_ITEM_PICTURE].size += 4;
     h->sections[CT__SECTION_PICTURES].size -= 1; /* half a picture */
-    expect_refused(&w, b, "dataset.bin'");
+    world_refuse_cache(&w, b, false, "dataset.bin'");
     h->sections[CT__SECTION_PICTURES].size += 1;
     const int64_t sizes[] = {0, -SIDE, 1 << 20, INT64_MAX, INT64_MIN, SIDE + 1};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         h->picture_size = sizes[i];
-        expect_refused(&w, b, "dataset.bin'");
+        world_refuse_cache(&w, b, false, "dataset.bin'");
     }
     free(b.v);
     pictured_end(&w);

@@ -306,43 +306,13 @@ static void changes_are_noticed(void **state) {
     world_end(&w);
 }
 
-typedef struct bytes {
-    unsigned char *v;
-    size_t n;
-} bytes;
-
-static bytes read_cache(const world *w) {
-    bytes b = {0};
-    struct stat info;
-    assert_int_equal(stat(test_path(w->cache, "dataset.bin"), &info), 0);
-    b.n = (size_t)info.st_size;
-    b.v = (unsigned char *)test_read_text(test_path(w->cache, "dataset.bin"));
-    return b;
-}
-
-/* Writes the file with right checksums, as a hostile writer would; the dataset must refuse it. */
-static void expect_refused(const world *w, bytes b, bool verify) {
-    ct__cache_header *h = (ct__cache_header *)b.v;
-    ct_dataset *d = NULL;
-    ct_error err = CT_ERROR_INIT;
-    for (int i = 0; i < CT__N_SECTIONS; i++) {
-        ct__section_entry *s = &h->sections[i];
-        s->hash = ct_hash(b.v + s->offset, (size_t)((s->size + 63) / 64 * 64));
-    }
-    h->header_hash = 0;
-    h->header_hash = ct_hash(h, sizeof *h);
-    test_write_file(test_path(w->cache, "dataset.bin"), b.v, b.n);
-    if (ct_dataset_open(&d, w->cache, verify, &err) != CT_ERR_FORMAT) fail_msg("taken, or: %s", err.text);
-    assert_null(d);
-}
-
 static void damaged_sections_are_refused(void **state) {
     world w;
     give(&w, one_platform(&w, state), "audio", "audio.npy");
     write_npy(&w, "audio.npy", 5, 3, false, 2);
     world_prepare(&w);
     world_forget(&w);
-    bytes b = read_cache(&w);
+    cache_bytes b = world_read_cache(&w);
     ct__cache_header *h = (ct__cache_header *)b.v;
     int32_t *rows = (int32_t *)(void *)(b.v + h->sections[CT__SECTION_ITEM_VECTOR].offset);
     int64_t *shape = (int64_t *)(void *)(b.v + h->sections[CT__SECTION_VECTOR_SHAPE].offset);
@@ -353,16 +323,16 @@ static void damaged_sections_are_refused(void **state) {
                                               {12, 1}}; /* more rows than there are items */
     for (size_t i = 0; i < sizeof wrong_rows / sizeof *wrong_rows; i++) {
         rows[1] = wrong_rows[i];
-        expect_refused(&w, b, false);
+        world_refuse_cache(&w, b, false, "dataset.bin'");
     }
     rows[1] = 1;
     for (size_t i = 0; i < sizeof wrong_shapes / sizeof *wrong_shapes; i++) {
         memcpy(shape, wrong_shapes[i], 2 * sizeof *shape);
-        expect_refused(&w, b, false);
+        world_refuse_cache(&w, b, false, "dataset.bin'");
     }
     shape[0] = 4, shape[1] = 3;
     values[5] = INFINITY; /* what is looked at when all is */
-    expect_refused(&w, b, true);
+    world_refuse_cache(&w, b, true, "dataset.bin'");
     values[5] = 0.0f;
     static const int sections[] = {CT__SECTION_VECTORS, CT__SECTION_ITEM_VECTOR, CT__SECTION_VECTOR_SHAPE,
                                    CT__SECTION_VECTOR_NAME_BEGIN, CT__SECTION_VECTOR_NAME, CT__SECTION_VECTOR_REPORT};
@@ -371,7 +341,7 @@ static void damaged_sections_are_refused(void **state) {
         static const uint64_t less[] = {1, 4, 8, 16};
         for (int k = 0; k < 5; k++) {
             h->sections[sections[i]].size = k < 4 ? size - (less[k] < size ? less[k] : size) : 0;
-            expect_refused(&w, b, false);
+            world_refuse_cache(&w, b, false, "dataset.bin'");
         }
         h->sections[sections[i]].size = size;
     }
