@@ -10,7 +10,7 @@
 #define LARGE_PAGE ((uintptr_t)2 << 20)
 
 /* Asks for large pages: passes over big arrays otherwise spend much of their time looking pages up (the first 100 of a
- * million vectors took 1.5 times as long, AdamW 1.14 times). Advice only: a system that has none says no, and the block
+ * million vectors took 1.5 times as long, AdamW 1.2 times). Advice only: a system that has none says no, and the block
  * is as good. */
 static void advise_large_pages(void *block, size_t bytes) {
     const uintptr_t from = ((uintptr_t)block + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE,

@@ -120,10 +120,9 @@ static int64_t next_part(int64_t n_left) {
 
 /* From one picture to the next in the tensor of a port; 0: all pictures share it. */
 static size_t picture_bytes(const conv_key *k, conv_port_id port) {
-    const bool x = port == PORT_X, y = port == PORT_Y || port == PORT_RESIDUAL;
-    const ct_image one = x   ? (ct_image){NULL, CT_DTYPE_F32, 1, k->c, k->h, k->w, k->cb}
-                         : y ? (ct_image){NULL, CT_DTYPE_F32, 1, k->o, k->oh, k->ow, k->ob}
-                             : (ct_image){.cb = 1};
+    ct_image one = {.n = 1, .c = k->c, .h = k->h, .w = k->w, .cb = k->cb};
+    if (port == PORT_Y || port == PORT_RESIDUAL) one = (ct_image){.n = 1, .c = k->o, .h = k->oh, .w = k->ow, .cb = k->ob};
+    else if (port != PORT_X) return 0;
     return (size_t)ct_image_elements(one) * sizeof(float);
 }
 
